@@ -1,0 +1,244 @@
+/**
+ * The values that flow one way through the house:
+ *
+ *   Node objects -> NodeRecord -> MeshPlan (+ RoutePlan) -> kernel -> Observation -> PeerStatus
+ *
+ * All of them are plain, sorted and comparable: what is printed with `-o json` is the value itself.
+ */
+import type { Generation, PublicKey } from '../keys/generation.ts';
+
+declare const brand: unique symbol;
+type Brand<T, Name extends string> = T & { readonly [brand]: Name };
+
+/** An IPv4 or IPv6 address in canonical text (RFC 5952 for IPv6), without a zone. Made by `parseAddress`. */
+export type Address = Brand<string, 'Address'>;
+/** A prefix in canonical text with no host bits set: `10.244.1.0/24`, `fd00:1::/64`. Made by `parsePrefix`. */
+export type Prefix = Brand<string, 'Prefix'>;
+
+export type Family = 4 | 6;
+export type Encryption = 'none' | 'wireguard' | 'ipsec';
+export type Mode = 'permissive' | 'strict';
+export type Scope = 'pods' | 'nodes';
+
+/** What the plan needs of the configuration; the zod schema in `operator/config` yields it. */
+export interface MeshConfig {
+  readonly encryption: Encryption;
+  readonly mode: Mode;
+  readonly scope: Scope;
+  readonly generation: number;
+  readonly wireguard: {
+    /** Generation n listens on `port + n mod 2`. */
+    readonly port: number;
+    /** Persistent keepalive in seconds, 0 for none. */
+    readonly keepalive: number;
+    readonly userspace: 'auto' | 'always' | 'never';
+  };
+  readonly mtu: 'auto' | number;
+  readonly routing: RoutingConfig;
+  readonly clusterPrefixes: readonly Prefix[];
+  readonly nodePrefixes: readonly Prefix[];
+  /** Prefixes never encrypted nor dropped. */
+  readonly exempt: readonly Prefix[];
+}
+
+export interface RoutingConfig {
+  readonly table: number;
+  readonly rulePriority: number;
+  readonly podTable: number;
+  readonly podRulePriority: number;
+  readonly fwmark: { readonly mark: number; readonly mask: number };
+}
+
+/** One Node's claims, parsed from its metadata. Everything here is the Node's word, and untrusted. */
+export interface NodeRecord {
+  readonly name: string;
+  readonly uid: string;
+  /** `metadata.creationTimestamp`, as the API server gave it (RFC 3339: compares as text). */
+  readonly createdAt: string;
+  /** Oldest first. Empty when the Node published none. */
+  readonly generations: readonly Generation[];
+  readonly endpoints: readonly Address[];
+  readonly prefixes: readonly Prefix[];
+  readonly sending: readonly number[];
+  /** What could not be read of it, each with the annotation's name; what could is kept. */
+  readonly problems: readonly Problem[];
+}
+
+/** A stable code and a sentence that names the thing and the way out. */
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly message: string;
+}
+
+export type ProblemCode =
+  | 'RECORD_MALFORMED'
+  | 'RECORD_TOO_LARGE'
+  | 'KEY_INVALID'
+  | 'KEY_OWN'
+  | 'KEY_CLAIMED'
+  | 'PREFIX_INVALID'
+  | 'PREFIX_OWN'
+  | 'PREFIX_CLAIMED'
+  | 'ENDPOINT_INVALID'
+  | 'ENDPOINT_OWN'
+  | 'ENDPOINT_CLAIMED'
+  | 'ENDPOINT_MISSING'
+  | 'NO_COMMON_GENERATION'
+  | 'NO_COMMON_FAMILY';
+
+/**
+ * What decides between claims that contend: what the API server vouches for, not who was seen first.
+ * Read only for the Nodes that a plan names in `contested`, and kept on disk with the records.
+ */
+export interface Evidence {
+  /** By Node uid: `spec.podCIDRs` and the addresses of `status.addresses`. */
+  readonly nodes: ReadonlyMap<string, VouchedNode>;
+  /** By public key: the uid of the Node that proved to own it, or that is being tried. */
+  readonly keyHolders: ReadonlyMap<PublicKey, string>;
+}
+
+export interface VouchedNode {
+  readonly podCIDRs: readonly Prefix[];
+  readonly addresses: readonly Address[];
+}
+
+/** What this node wants the kernel to be, but for the routes, which wait for proof of life (`RoutePlan`). */
+export interface MeshPlan {
+  readonly self: string;
+  readonly encryption: Encryption;
+  readonly mode: Mode;
+  readonly scope: Scope;
+  /** One a live generation, oldest first; none with encryption `none`. */
+  readonly devices: readonly DevicePlan[];
+  /** Sorted by node. Only peers that can be programmed; the others are in `refused`. */
+  readonly peers: readonly PeerPlan[];
+  readonly refused: readonly Refusal[];
+  /** Names of Nodes to read (`Evidence`) before this plan is final; sorted. */
+  readonly contested: readonly string[];
+  readonly routing: RoutingConfig;
+  /** This node's own prefixes and addresses: `throw` routes, rules and `src` come from them. */
+  readonly ownPrefixes: readonly Prefix[];
+  readonly ownAddresses: readonly Address[];
+  readonly exempt: readonly Prefix[];
+}
+
+/** One tunnel device: `sheath<generation mod 2>`. */
+export interface DevicePlan {
+  readonly name: DeviceName;
+  readonly generation: number;
+  readonly driver: 'wireguard' | 'ipsec';
+  /** UDP port it listens on (WireGuard). */
+  readonly port: number;
+  readonly mtu: 'auto' | number;
+  /** The first address of the first own prefix of each family, as /32 and /128. */
+  readonly addresses: readonly Prefix[];
+  /** Persistent keepalive in seconds for its peers; 0 for a superseded generation, so that silence means silence. */
+  readonly keepalive: number;
+}
+
+export type DeviceName = 'sheath0' | 'sheath1';
+
+export interface PeerPlan {
+  readonly node: string;
+  readonly uid: string;
+  /** One a generation that both nodes hold, oldest first; never empty. */
+  readonly links: readonly PeerLink[];
+  /** Address the tunnel packets go to. */
+  readonly endpoint: Address;
+  /** Its prefixes and its node addresses (answers of a host come from those). */
+  readonly allowedIPs: readonly Prefix[];
+  /** What is behind it. */
+  readonly prefixes: readonly Prefix[];
+  /** Its node addresses. */
+  readonly addresses: readonly Address[];
+}
+
+export interface PeerLink {
+  readonly generation: number;
+  readonly device: DeviceName;
+  readonly driver: 'wireguard' | 'ipsec';
+  readonly publicKey: PublicKey;
+  /** UDP port the peer listens on (WireGuard). */
+  readonly port: number;
+}
+
+/** A claim that is not honoured: the peer as a whole when it has no entry in `peers`, else a part of it. */
+export interface Refusal extends Problem {
+  readonly node: string;
+  readonly uid: string;
+  /** The Node whose claim stands instead, when there is one. */
+  readonly inFavourOf?: string;
+}
+
+/** Which device the traffic to each peer takes; no entry: none yet. From `PeerStatus`, by `planRoutes`. */
+export interface RoutePlan {
+  readonly routes: readonly RouteEntry[];
+  readonly rules: readonly RuleEntry[];
+}
+
+/** Keyed as the kernel does: table and prefix. */
+export interface RouteEntry {
+  readonly table: number;
+  readonly prefix: Prefix;
+  readonly action:
+    | { readonly type: 'device'; readonly device: DeviceName; readonly source?: Address }
+    | { readonly type: 'throw' };
+}
+
+/** `not from all fwmark M/M lookup T` (kind `unmarked`), or `from PREFIX lookup T` (kind `from`). */
+export type RuleEntry =
+  | {
+      readonly kind: 'unmarked';
+      readonly family: Family;
+      readonly priority: number;
+      readonly table: number;
+      readonly mark: number;
+      readonly mask: number;
+    }
+  | {
+      readonly kind: 'from';
+      readonly family: Family;
+      readonly priority: number;
+      readonly table: number;
+      readonly from: Prefix;
+    };
+
+/** What a driver read from the kernel about one link of a peer. */
+export interface Observation {
+  readonly device: DeviceName;
+  readonly generation: number;
+  readonly publicKey: PublicKey;
+  /** Where its authenticated packets come from now; may differ from the planned endpoint. */
+  readonly endpoint?: { readonly address: Address; readonly port: number };
+  /** Milliseconds since the epoch; undefined when there was no handshake yet. */
+  readonly lastHandshake?: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+/**
+ *   unknown -> configured -> established -> routed
+ *                 ^               ^           |
+ *                 |               +-----------+-> degraded   (keeps its route)
+ */
+export type PeerState = 'unknown' | 'configured' | 'established' | 'routed' | 'degraded' | 'refused';
+
+/** How one peer stands: the same words in the CLI, the metrics and `/status`. */
+export interface PeerStatus {
+  readonly node: string;
+  readonly state: PeerState;
+  /** When it entered this state, in milliseconds since the epoch. */
+  readonly since: number;
+  readonly generation?: number;
+  readonly driver?: 'wireguard' | 'ipsec';
+  readonly endpoint?: string;
+  readonly publicKey?: PublicKey;
+  /** Milliseconds since the epoch. */
+  readonly lastHandshake?: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  /** MTU of the device that leads to it. */
+  readonly mtu?: number;
+  /** Why it is not `routed`, and what to do. */
+  readonly reason?: Problem;
+}

@@ -1,0 +1,62 @@
+/** The one door to the kernel: what the agent asks of `tunnels/`, and what it gets back. */
+import type { PrivateKey } from 'wireguard-tools-wrapper';
+import type { DeviceName, MeshPlan, Observation, RoutePlan } from '../mesh/types.ts';
+
+export interface Dataplane {
+  /**
+   * Makes the kernel equal to `desired`, additions before removals, and says what it changed. Idempotent: the second call
+   * with the same value writes nothing. One failed item never stops the others; its error is in the report.
+   */
+  set(desired: DesiredState): Promise<Report>;
+  /** What `set` would change, without changing it. */
+  preview(desired: DesiredState): Promise<readonly Change[]>;
+  /** Reads handshakes, endpoints and counters of every link. */
+  observe(): Promise<readonly Observation[]>;
+  /** Calls back when the kernel tells that something of ours, or something it depends on, was changed by another's hand. */
+  watch(onChange: (what: string) => void, signal: AbortSignal): void;
+  /** Frees sockets; leaves the kernel as it is. */
+  close(): Promise<void>;
+}
+
+export interface DesiredState {
+  readonly plan: MeshPlan;
+  readonly routes: RoutePlan;
+  /** The private key of one of our generations; never kept. */
+  readonly privateKey: (generation: number) => PrivateKey;
+}
+
+export interface Report {
+  readonly changes: readonly Change[];
+  readonly errors: readonly DataplaneError[];
+  readonly devices: readonly DeviceReport[];
+}
+
+export interface DeviceReport {
+  readonly name: DeviceName;
+  readonly generation: number;
+  readonly implementation: 'kernel' | 'userspace';
+  readonly mtu: number;
+  readonly port: number;
+}
+
+export type Part = 'device' | 'address' | 'peer' | 'route' | 'rule' | 'firewall' | 'sysctl';
+
+/** One write to the kernel, in words: `{part:'route', action:'add', what:'10.244.2.0/24 dev sheath1 table 51830'}`. */
+export interface Change {
+  readonly part: Part;
+  readonly action: 'add' | 'change' | 'remove';
+  readonly what: string;
+  /** It was ours and as wanted before: somebody else's hand changed or removed it. */
+  readonly repaired?: boolean;
+}
+
+/** Errors have a stable code, a cause, and name the thing. */
+export interface DataplaneError {
+  readonly part: Part;
+  /** `NOT_PERMITTED`, `PORT_TAKEN`, `DEVICE_FOREIGN`, `RULE_FOREIGN`, `TABLE_FOREIGN`, `MARK_FOREIGN`, ... */
+  readonly code: string;
+  readonly message: string;
+  readonly cause?: unknown;
+  /** The peer whose item it is, when it is one peer's. */
+  readonly node?: string;
+}
