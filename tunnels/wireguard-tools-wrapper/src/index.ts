@@ -1,0 +1,12 @@
+export { KeyError, WireGuardError, type WireGuardErrorCode } from './errors.ts';
+export {
+  isLowOrder,
+  KEY_LENGTH,
+  PresharedKey,
+  PrivateKey,
+  type PublicKey,
+  parsePublicKey,
+  publicKeyBytes,
+  publicKeyFromBytes,
+} from './keys.ts';
+export type { Device, DeviceChange, Endpoint, Peer, PeerChange, WireGuard } from './types.ts';
