@@ -23,12 +23,25 @@ export interface DesiredState {
   readonly routes: RoutePlan;
   /** The private key of one of our generations; never kept. */
   readonly privateKey: (generation: number) => PrivateKey;
+  /** Nodes whose links get a persistent keepalive of 25 s while they establish; the others have `DevicePlan.keepalive`. */
+  readonly keepalive?: ReadonlySet<string>;
+  /** Nodes whose links, not established, are removed and added again in this very call, so that a new handshake starts now. */
+  readonly restart?: readonly string[];
 }
 
 export interface Report {
   readonly changes: readonly Change[];
   readonly errors: readonly DataplaneError[];
   readonly devices: readonly DeviceReport[];
+  /** What waits for silence before it can be taken back: call `set` again after the longest `retryAfter`. Empty: all is done. */
+  readonly pending: readonly Pending[];
+}
+
+/** A withdrawn device on which packets still came, or may come. */
+export interface Pending {
+  readonly device: DeviceName;
+  /** Milliseconds until it may be gone, when no more packet comes. */
+  readonly retryAfter: number;
 }
 
 export interface DeviceReport {

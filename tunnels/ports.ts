@@ -1,0 +1,30 @@
+/** What `tunnels/` needs of the machine, passed in: programs, folders, a clock. */
+
+/** Runs a program to its end. Rejects when it cannot be started or exits with another code than 0; `message` then holds its stderr. */
+export type Runner = (program: string, args: readonly string[], options?: RunOptions) => Promise<string>;
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface DataplaneOptions {
+  /** Folder, 0700, that holds what was before us (`sysctls.json`), to put it back. */
+  readonly stateDir: string;
+  /** `auto`: wireguard-go only where the kernel has no WireGuard. */
+  readonly userspace: 'auto' | 'always' | 'never';
+  /** Default: `execFile`. */
+  readonly run?: Runner;
+  /** Milliseconds since the epoch. Default: `Date.now`. */
+  readonly now?: () => number;
+  /** Default: `nft`, found on PATH. */
+  readonly nft?: string;
+  /** Default: `wireguard-go`, found on PATH. */
+  readonly wireguardGo?: string;
+  /**
+   * Where wireguard-go puts its sockets. It knows only its default, `/var/run/wireguard`, which all network namespaces share;
+   * with another folder it is started in a mount namespace of its own, where that folder lies over the default.
+   */
+  readonly socketDir?: string;
+  /** Milliseconds without a packet after which a withdrawn device is removed. Default: 5000. */
+  readonly quiet?: number;
+}
