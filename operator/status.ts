@@ -1,0 +1,114 @@
+/**
+ * What an agent answers on its socket (`agent.sock` in the run directory): `/status`, `/plan` and `/events`.
+ * These are the values that `sheath status|peers|plan -o json` print; times are milliseconds since the epoch.
+ */
+
+import type { PublicKey } from '../keys/generation.ts';
+import type { Encryption, Mode, PeerStatus, Problem, Refusal, Scope } from '../mesh/types.ts';
+import type { Change, DeviceReport } from '../tunnels/dataplane.ts';
+import type { ConfigView } from './config/schema.ts';
+
+/**
+ *   starting     nothing is known yet: no records, or the kernel was not read
+ *   alone        there is no other Node
+ *   encrypted    every other Node that we know of is `routed`
+ *   partial      some are
+ *   plaintext    none is, or `encryption: none`
+ *   withdrawing  encryption was switched off and the last device still waits for silence
+ */
+export type MeshState = 'starting' | 'alone' | 'encrypted' | 'partial' | 'plaintext' | 'withdrawing';
+
+/** `GET /status`. */
+export interface AgentStatus {
+  readonly node: string;
+  readonly uid?: string;
+  readonly version: string;
+  readonly startedAt: number;
+  /** When this answer was made. */
+  readonly now: number;
+  readonly encryption: Encryption;
+  readonly mode: Mode;
+  readonly scope: Scope;
+  readonly state: MeshState;
+  /** When it entered this state. */
+  readonly since: number;
+  readonly generations: readonly GenerationStatus[];
+  readonly devices: readonly DeviceReport[];
+  /** One for every other Node that has a record, and for those that have none yet; sorted by node. */
+  readonly peers: readonly PeerStatus[];
+  readonly refused: readonly Refusal[];
+  /** What is wrong now, each with the way out; empty when all is well. */
+  readonly problems: readonly AgentProblem[];
+  readonly records: RecordsStatus;
+  readonly publish: PublishStatus;
+  readonly config: ConfigView;
+}
+
+/** One of our own generations. */
+export interface GenerationStatus {
+  readonly number: number;
+  readonly driver: 'wireguard' | 'ipsec';
+  readonly publicKey: PublicKey;
+  readonly port?: number;
+  /** When its key was made. */
+  readonly createdAt?: number;
+  /** Whether we may still send on it: `sheath.dev/sending`. */
+  readonly sending: boolean;
+}
+
+/** Something that is wrong on this node, as opposed to one peer's `reason`. */
+export interface AgentProblem {
+  /** Stable: `API_UNREACHABLE`, `NODE_NOT_FOUND`, `PORT_TAKEN`, `NOT_PERMITTED`, a `ProblemCode`, ... */
+  readonly code: string;
+  /** Names the thing and the way out. */
+  readonly message: string;
+  readonly since: number;
+  /** The peer that it is about, when it is one peer's. */
+  readonly node?: string;
+}
+
+/** Where the knowledge of the other nodes comes from, and how old it is. */
+export interface RecordsStatus {
+  /** `api`: from the API server; `disk`: as kept by the last agent; `none`: nothing yet. */
+  readonly source: 'api' | 'disk' | 'none';
+  /** When they were last known to be true: the last list, event or bookmark. */
+  readonly at?: number;
+  /** Milliseconds from `at` to `now`; 0 while the watch is connected. */
+  readonly age?: number;
+  /** How many Nodes, this one included. */
+  readonly nodes: number;
+  /** Whether the watch is connected now. */
+  readonly connected: boolean;
+}
+
+/** How our own annotations stand. */
+export interface PublishStatus {
+  readonly state: 'pending' | 'published' | 'failed' | 'withdrawn';
+  readonly since: number;
+  readonly reason?: Problem | { readonly code: string; readonly message: string };
+}
+
+/** `GET /plan`: what the next reconcile would change in the kernel, without changing it. */
+export interface PlanAnswer {
+  readonly node: string;
+  readonly now: number;
+  readonly encryption: Encryption;
+  readonly changes: readonly Change[];
+  /** What would be published that is not: annotation and value, `null` for one that would be removed. */
+  readonly annotations: Readonly<Record<string, string | null>>;
+  readonly refused: readonly Refusal[];
+}
+
+/**
+ * `GET /events`: server-sent events, `event:` the type, `data:` the JSON. A `status` comes first and then whenever the answer to
+ * `/status` would tell something new (at most one a second; counters alone are nothing new).
+ */
+export type AgentEvent =
+  | { readonly type: 'status'; readonly at: number; readonly status: AgentStatus }
+  | {
+      readonly type: 'peer';
+      readonly at: number;
+      readonly previous?: PeerStatus['state'];
+      readonly peer: PeerStatus;
+    }
+  | { readonly type: 'change'; readonly at: number; readonly change: Change };
