@@ -1,0 +1,151 @@
+/** The one adapter over the `netlink` package: rtnetlink(7) in the words of `types.ts`. */
+import { RawNetlinkSocket } from 'netlink/dist/raw.js';
+import * as links from './links.ts';
+import * as routes from './routes.ts';
+import { type Encode, NETLINK_ROUTE, RequestSocket } from './socket.ts';
+import type { Netlink, Notice, Write } from './types.ts';
+import { type Message, messages } from './wire.ts';
+
+/** `enum rtnetlink_groups`: links; addresses, routes and rules of both families. */
+const GROUPS = { link: 1, address: [5, 9], route: [7, 11], rule: [8, 19] } as const;
+const ALL_GROUPS = [GROUPS.link, ...GROUPS.address, ...GROUPS.route, ...GROUPS.rule];
+
+/** Each of our own writes comes back as a notice: from this many routes on, listening costs more than reading again. */
+const MANY_ROUTES = 500;
+
+/** Opens a socket at once. @throws ErrnoException of socket(2). */
+export function openNetlink(): Netlink {
+  const requests = new RequestSocket(NETLINK_ROUTE);
+  const listeners = new Set<Listener>();
+
+  async function list<T>(encode: Encode, parse: (message: Message) => T | undefined): Promise<T[]> {
+    let found: T[] = [];
+    await requests.dump(
+      encode,
+      (message) => {
+        const parsed = parse(message);
+        if (parsed !== undefined) found.push(parsed);
+      },
+      () => {
+        found = [];
+      },
+    );
+    return found;
+  }
+
+  return {
+    links: () => list(links.listLinks, (message) => links.parseLink(message.body)),
+    addresses: () => list(links.listAddresses, (message) => links.parseAddress(message.body)),
+    routes: (keep) =>
+      list(routes.listRoutes, ({ body }) => {
+        const { table, protocol } = routes.routeOwner(body);
+        return keep(table, protocol) ? routes.parseRoute(body) : undefined;
+      }),
+    rules: async () => [
+      ...(await list(routes.listRules(4), (message) => routes.parseRule(message.body))),
+      ...(await list(routes.listRules(6), (message) => routes.parseRule(message.body))),
+    ],
+    packets: async (index) =>
+      (await list(links.getLink(index), (message) => links.parsePackets(message.body)))[0] ?? 0n,
+    write: async (writes) => {
+      const deaf = writes.filter(isRouteWrite).length > MANY_ROUTES;
+      if (deaf) for (const listener of listeners) listener.pauseRoutes();
+      const results = await requests.send(writes.map(encodeWrite));
+      if (deaf) for (const listener of listeners) listener.resumeRoutes();
+      return results;
+    },
+    watch: (onNotice, signal) => {
+      const listener = new Listener(requests.port, onNotice);
+      listeners.add(listener);
+      signal.addEventListener('abort', () => {
+        if (listeners.delete(listener)) listener.close();
+      });
+    },
+    close: () => {
+      for (const listener of listeners) listener.close();
+      listeners.clear();
+      requests.close();
+    },
+  };
+}
+
+const isRouteWrite = (write: Write) => write.type === 'replaceRoute' || write.type === 'removeRoute';
+
+function encodeWrite(write: Write): Encode {
+  switch (write.type) {
+    case 'createLink':
+      return links.createLink(write.name, write.kind);
+    case 'setLink':
+      return links.setLink(write);
+    case 'removeLink':
+      return links.removeLink(write.name);
+    case 'addAddress':
+      return links.addAddress(write.index, write.address);
+    case 'removeAddress':
+      return links.removeAddress(write.index, write.address);
+    case 'replaceRoute':
+      return routes.replaceRoute(write.route);
+    case 'removeRoute':
+      return routes.removeRoute(write.route);
+    case 'addRule':
+      return routes.addRule(write.rule);
+    case 'removeRule':
+      return routes.removeRule(write.rule);
+  }
+}
+
+/** A second socket, for notices only: on one socket they would come in between the parts of a dump. */
+class Listener {
+  readonly #socket = new RawNetlinkSocket(NETLINK_ROUTE);
+  readonly #ownPort: number;
+  readonly #onNotice: (notice: Notice) => void;
+
+  constructor(ownPort: number, onNotice: (notice: Notice) => void) {
+    this.#ownPort = ownPort;
+    this.#onNotice = onNotice;
+    this.#socket.unref();
+    this.#socket.on('message', (datagram) => this.#receive(datagram));
+    this.#socket.on('error', () => onNotice({ type: 'overrun' }));
+    for (const group of ALL_GROUPS) this.#socket.addMembership(group);
+  }
+
+  pauseRoutes(): void {
+    for (const group of GROUPS.route) this.#socket.dropMembership(group);
+  }
+
+  /** What others did meanwhile went unheard. */
+  resumeRoutes(): void {
+    for (const group of GROUPS.route) this.#socket.addMembership(group);
+    this.#onNotice({ type: 'overrun' });
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #receive(datagram: Buffer): void {
+    for (const message of messages(datagram)) {
+      const notice = message.port === this.#ownPort ? undefined : parseNotice(message);
+      if (notice !== undefined) this.#onNotice(notice);
+    }
+  }
+}
+
+function parseNotice({ type, body }: Message): Notice | undefined {
+  switch (type) {
+    case links.RTM_LINK.NEW:
+    case links.RTM_LINK.DEL:
+      return { type: 'link', removed: type === links.RTM_LINK.DEL, link: links.parseLink(body) };
+    case links.RTM_ADDRESS.NEW:
+    case links.RTM_ADDRESS.DEL:
+      return { type: 'address', removed: type === links.RTM_ADDRESS.DEL, address: links.parseAddress(body) };
+    case routes.RTM_ROUTE.NEW:
+    case routes.RTM_ROUTE.DEL:
+      return { type: 'route', removed: type === routes.RTM_ROUTE.DEL, route: routes.parseRoute(body) };
+    case routes.RTM_RULE.NEW:
+    case routes.RTM_RULE.DEL:
+      return { type: 'rule', removed: type === routes.RTM_RULE.DEL, rule: routes.parseRule(body) };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,158 @@
+/** Requests to the kernel over one netlink socket: dumps, and many writes in one send. */
+import { RawNetlinkSocket } from 'netlink/dist/raw.js';
+import { NetlinkError, netlinkError } from './errors.ts';
+import { type Message, MessageWriter, messages, NLM_F, NLMSG } from './wire.ts';
+
+export const NETLINK_ROUTE = 0;
+
+/** Writes the message's header fields and attributes, between `begin` and `end`. */
+export type Encode = (writer: MessageWriter) => void;
+
+/**
+ * One send holds this many messages at most. The kernel answers each refused one with a copy of it, and a socket's receive
+ * buffer, 208 KiB where nobody enlarged it, must hold the answers to all of them.
+ */
+const BATCH = 200;
+
+/** A dump that changed under the kernel's hands is asked again this often. */
+const DUMP_TRIES = 5;
+
+type Waiting = {
+  readonly first: number;
+  readonly last: number;
+  readonly onMessage: (message: Message) => boolean;
+  readonly reject: (error: Error) => void;
+};
+
+/** The kernel allows one dump at a time on a socket, so requests wait for each other. */
+export class RequestSocket {
+  readonly #socket: RawNetlinkSocket;
+  #sequence = 1;
+  #waiting: Waiting | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(protocol: number) {
+    this.#socket = new RawNetlinkSocket(protocol);
+    this.#socket.unref();
+    this.#socket.on('message', (datagram) => this.#receive(datagram));
+    this.#socket.on('error', (error) => this.#fail(error));
+  }
+
+  /** What `Message.port` is in notices about our own writes. */
+  get port(): number {
+    return this.#socket.address().port >>> 0;
+  }
+
+  /** Hands each message of the answer to `onMessage`; a repeated dump begins with `restart`. */
+  dump(encode: Encode, onMessage: (message: Message) => void, restart: () => void): Promise<void> {
+    return this.#inTurn(async () => {
+      for (let tries = 0; tries < DUMP_TRIES; tries++) {
+        restart();
+        if (await this.#dumpOnce(encode, onMessage)) return;
+      }
+      throw new NetlinkError('EINTR');
+    });
+  }
+
+  /** One answer a message: undefined when the kernel took it. */
+  send(encoders: readonly Encode[]): Promise<(NetlinkError | undefined)[]> {
+    return this.#inTurn(async () => {
+      const results: (NetlinkError | undefined)[] = [];
+      for (let at = 0; at < encoders.length; at += BATCH) {
+        results.push(...(await this.#sendBatch(encoders.slice(at, at + BATCH))));
+      }
+      return results;
+    });
+  }
+
+  close(): void {
+    this.#socket.close();
+    this.#fail(new NetlinkError('ECANCELED'));
+  }
+
+  /** @returns whether the dump is consistent. */
+  async #dumpOnce(encode: Encode, onMessage: (message: Message) => void): Promise<boolean> {
+    let consistent = true;
+    await this.#exchange([encode], (message) => {
+      if ((message.flags & NLM_F.DUMP_INTR) !== 0) consistent = false;
+      if (message.type === NLMSG.ERROR) {
+        const errno = message.body.readInt32LE(0);
+        if (errno !== 0) throw netlinkError(errno);
+        return true;
+      }
+      if (message.type === NLMSG.DONE) return true;
+      onMessage(message);
+      return false;
+    });
+    return consistent;
+  }
+
+  async #sendBatch(encoders: readonly Encode[]): Promise<(NetlinkError | undefined)[]> {
+    const results = new Array<NetlinkError | undefined>(encoders.length).fill(undefined);
+    const first = this.#sequence;
+    await this.#exchange(encoders, (message) => {
+      if (message.type !== NLMSG.ERROR) return false;
+      const errno = message.body.readInt32LE(0);
+      const index = message.sequence - first;
+      if (errno !== 0) results[index] = netlinkError(errno);
+      return index === encoders.length - 1;
+    });
+    return results;
+  }
+
+  /** Sends all in one datagram, and waits until `onMessage` says that the answer is complete. */
+  async #exchange(encoders: readonly Encode[], onMessage: (message: Message) => boolean): Promise<void> {
+    const writer = new MessageWriter();
+    const first = this.#sequence;
+    for (const encode of encoders) {
+      encode(writer);
+      writer.end(this.#sequence++);
+    }
+    writer.acknowledge();
+    const last = this.#sequence - 1;
+    await new Promise<void>((resolve, reject) => {
+      const done = (message: Message) => {
+        const complete = onMessage(message);
+        if (complete) resolve();
+        return complete;
+      };
+      this.#socket.ref();
+      this.#waiting = { first, last, onMessage: done, reject };
+      this.#socket.send(writer.take(), {}, (error) => {
+        if (error !== undefined) this.#fail(error);
+      });
+    });
+  }
+
+  #receive(datagram: Buffer): void {
+    for (const message of messages(datagram)) {
+      const waiting = this.#waiting;
+      // Late answers to a request that failed belong to nobody.
+      if (waiting === undefined || message.sequence < waiting.first || message.sequence > waiting.last)
+        continue;
+      try {
+        if (waiting.onMessage(message)) this.#settle();
+      } catch (error) {
+        this.#settle();
+        waiting.reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+  }
+
+  #settle(): void {
+    this.#waiting = undefined;
+    this.#socket.unref();
+  }
+
+  #fail(cause: Error & { code?: string }): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.reject(new NetlinkError(cause.code ?? 'EIO', { cause }));
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(task, task);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+}
