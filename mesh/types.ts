@@ -60,8 +60,20 @@ export interface NodeRecord {
   readonly endpoints: readonly Address[];
   readonly prefixes: readonly Prefix[];
   readonly sending: readonly number[];
+  /** What the node runs; undefined when it does not say. */
+  readonly agent?: AgentFacts;
   /** What could not be read of it, each with the annotation's name; what could is kept. */
   readonly problems: readonly Problem[];
+}
+
+/** The annotation `sheath.dev/agent`. */
+export interface AgentFacts {
+  readonly version: string;
+  /** `metadata.generation` of the configuration that it acts on. */
+  readonly observedGeneration?: number;
+  readonly mode?: Mode;
+  /** What this node is unable to do, with the reason: `ipsec: no charon`. */
+  readonly cannot: readonly string[];
 }
 
 /** A stable code and a sentence that names the thing and the way out. */
@@ -73,6 +85,7 @@ export interface Problem {
 export type ProblemCode =
   | 'RECORD_MALFORMED'
   | 'RECORD_TOO_LARGE'
+  | 'DRIVER_UNKNOWN'
   | 'KEY_INVALID'
   | 'KEY_OWN'
   | 'KEY_CLAIMED'
@@ -84,7 +97,10 @@ export type ProblemCode =
   | 'ENDPOINT_CLAIMED'
   | 'ENDPOINT_MISSING'
   | 'NO_COMMON_GENERATION'
-  | 'NO_COMMON_FAMILY';
+  | 'NO_COMMON_FAMILY'
+  | 'NO_HANDSHAKE'
+  | 'NO_ANSWER'
+  | 'NO_ROUTE_YET';
 
 /**
  * What decides between claims that contend: what the API server vouches for, not who was seen first.
@@ -127,7 +143,7 @@ export interface DevicePlan {
   readonly name: DeviceName;
   readonly generation: number;
   readonly driver: 'wireguard' | 'ipsec';
-  /** UDP port it listens on (WireGuard). */
+  /** UDP port it listens on (WireGuard); 0 for ipsec. */
   readonly port: number;
   readonly mtu: 'auto' | number;
   /** The first address of the first own prefix of each family, as /32 and /128. */
@@ -158,7 +174,7 @@ export interface PeerLink {
   readonly device: DeviceName;
   readonly driver: 'wireguard' | 'ipsec';
   readonly publicKey: PublicKey;
-  /** UDP port the peer listens on (WireGuard). */
+  /** UDP port the peer listens on (WireGuard); 0 for ipsec. */
   readonly port: number;
 }
 
@@ -168,6 +184,8 @@ export interface Refusal extends Problem {
   readonly uid: string;
   /** The Node whose claim stands instead, when there is one. */
   readonly inFavourOf?: string;
+  /** The key that is claimed (`KEY_CLAIMED`): what `evidence.keyHolders` is asked for. */
+  readonly publicKey?: PublicKey;
 }
 
 /** Which device the traffic to each peer takes; no entry: none yet. From `PeerStatus`, by `planRoutes`. */
@@ -239,6 +257,11 @@ export interface PeerStatus {
   readonly sentBytes: number;
   /** MTU of the device that leads to it. */
   readonly mtu?: number;
+  /**
+   * Since when we send and hear nothing, in milliseconds since the epoch; undefined while it answers, and while nobody sends
+   * (idle is not down).
+   */
+  readonly unansweredSince?: number;
   /** Why it is not `routed`, and what to do. */
   readonly reason?: Problem;
 }

@@ -1,5 +1,5 @@
 /** Who wins: the first layer that names a value, else the default. Keeps where each came from, and refuses what would be weaker than asked. */
-import { parsePrefix } from '../../mesh/prefixes.ts';
+import { parsePrefix } from '../../mesh/prefix.ts';
 import type { MeshConfig, Prefix } from '../../mesh/types.ts';
 import { OperatorError } from '../errors.ts';
 import { DEFAULTS, type FullSpec } from './defaults.ts';

@@ -1,6 +1,6 @@
 /** Values that are written as text: durations (`180s`, `1h30m`), prefixes, and a mark with its mask. */
 import { z } from 'zod';
-import { parsePrefix } from '../../mesh/prefixes.ts';
+import { parsePrefix } from '../../mesh/prefix.ts';
 
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
