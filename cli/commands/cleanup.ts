@@ -1,0 +1,5 @@
+import type { Register } from '../command.ts';
+
+export const register: Register = (command) => {
+  command.usage('[flags]');
+};

@@ -1,0 +1,33 @@
+import type { Register } from '../command.ts';
+import { type OutputOptions, outputOption, render } from '../format/output.ts';
+import { formatPlan } from '../format/plan.ts';
+import { viewOf } from '../format/view.ts';
+import { addSourceOptions, chooseSource, type SourceOptions } from '../sources/options.ts';
+
+const EXAMPLES = `
+Examples:
+  sheath plan             what the agent of this node would change in the kernel now
+  sheath plan --cluster   what each node may claim and hold, from what all have published
+
+'+' is added, '~' changed, '-' removed, '!' a claim that is refused. Nothing is changed.`;
+
+export const register: Register = (command, context) => {
+  addSourceOptions(command)
+    .addOption(outputOption())
+    .addHelpText('after', EXAMPLES)
+    .action(async (options: OutputOptions & SourceOptions) => {
+      const source = chooseSource(options);
+      if (source.kind === 'cluster') {
+        const { readCluster } = await import('../sources/cluster.ts');
+        const { formatClusterPlan } = await import('../format/cluster.ts');
+        const cluster = await readCluster(source, context);
+        const text = (wide: boolean) =>
+          formatClusterPlan(cluster, viewOf(context, { wide, now: cluster.now }));
+        context.out.write(await render(cluster.plans, { output: options.output, text }));
+        return;
+      }
+      const plan = await source.agent.plan();
+      const text = (wide: boolean) => formatPlan(plan, viewOf(context, { wide, now: plan.now }));
+      context.out.write(await render(plan, { output: options.output, text }));
+    });
+};

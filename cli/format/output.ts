@@ -1,0 +1,35 @@
+import { Option } from 'commander';
+
+export const OUTPUTS = ['table', 'wide', 'json', 'yaml'] as const;
+export type Output = (typeof OUTPUTS)[number];
+
+export interface OutputOptions {
+  readonly output: Output;
+}
+
+export function outputOption(): Option {
+  return new Option('-o, --output <format>', 'how to print it').choices(OUTPUTS).default('table');
+}
+
+/**
+ * The value itself for `json` and `yaml`, its field names being stable, else what `text` makes of it for a reader.
+ * Ends with a newline.
+ */
+export async function render(
+  value: unknown,
+  { output, text }: { readonly output: Output; readonly text: (wide: boolean) => string },
+): Promise<string> {
+  switch (output) {
+    case 'json':
+      return `${JSON.stringify(value, null, 2)}\n`;
+    case 'yaml': {
+      const { stringify } = await import('yaml');
+      // Through JSON first, so that whatever redacts itself there is redacted here.
+      return stringify(JSON.parse(JSON.stringify(value)), { lineWidth: 0 });
+    }
+    case 'table':
+      return text(false);
+    case 'wide':
+      return text(true);
+  }
+}

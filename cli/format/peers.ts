@@ -1,0 +1,77 @@
+import type { PeerState, PeerStatus } from '../../mesh/types.ts';
+import type { Tone } from '../context.ts';
+import { type Column, printable, renderTable } from './table.ts';
+import { wrap } from './text.ts';
+import { formatAge, formatBytes } from './values.ts';
+import type { View } from './view.ts';
+
+/** How a peer stands, as one node sees it. */
+export interface PeerRow extends PeerStatus {
+  /** Whose view it is. */
+  readonly seenBy: string;
+}
+
+const TONES = {
+  unknown: 'warn',
+  configured: 'warn',
+  established: 'warn',
+  routed: 'good',
+  degraded: 'bad',
+  refused: 'bad',
+} as const satisfies Record<PeerState, Tone>;
+
+/** One line a peer; with rows of several nodes the first column says whose view it is. Empty input: one sentence. */
+export function formatPeers(rows: readonly PeerRow[], view: View): string {
+  if (rows.length === 0) return 'no peers\n';
+  const several = new Set(rows.map((row) => row.seenBy)).size > 1;
+  const columns = several ? [SEEN_BY, ...peerColumns(view.now)] : peerColumns(view.now);
+  return renderTable(rows, { columns, paint: view.paint, wide: view.wide });
+}
+
+const SEEN_BY: Column<PeerRow> = { header: 'NODE', value: (row) => row.seenBy };
+
+function peerColumns(now: number): readonly Column<PeerRow>[] {
+  return [
+    { header: 'PEER', value: (row) => row.node },
+    { header: 'STATE', value: (row) => row.state, tone: (row) => TONES[row.state] },
+    { header: 'SINCE', value: (row) => formatAge(row.since, now), align: 'right' },
+    { header: 'ENDPOINT', value: (row) => row.endpoint ?? '-' },
+    { header: 'GEN', value: (row) => row.generation?.toString() ?? '-', align: 'right' },
+    { header: 'HANDSHAKE', value: (row) => formatAge(row.lastHandshake, now), align: 'right' },
+    { header: 'RECEIVED', value: (row) => formatBytes(row.receivedBytes), align: 'right' },
+    { header: 'SENT', value: (row) => formatBytes(row.sentBytes), align: 'right' },
+    { header: 'MTU', value: (row) => row.mtu?.toString() ?? '-', align: 'right' },
+    { header: 'DRIVER', value: (row) => row.driver ?? '-', wide: true },
+    { header: 'PUBLIC KEY', value: (row) => row.publicKey?.toString() ?? '-', wide: true },
+    { header: 'REASON', value: (row) => row.reason?.message ?? '', wide: true },
+  ];
+}
+
+/** Everything about one peer, a line a field, as long as the reason needs. */
+export function formatPeer(row: PeerRow, view: View): string {
+  const fields: readonly (readonly [string, string | undefined])[] = [
+    ['Peer', row.node],
+    ['Seen by', row.seenBy],
+    ['State', `${row.state} for ${formatAge(row.since, view.now)}`],
+    ['Reason', row.reason && `${row.reason.message} (${row.reason.code})`],
+    ['Endpoint', row.endpoint],
+    ['Driver', row.driver],
+    ['Generation', row.generation?.toString()],
+    ['Public key', row.publicKey?.toString()],
+    ['Handshake', row.lastHandshake ? `${formatAge(row.lastHandshake, view.now)} ago` : 'none yet'],
+    ['Received', `${formatBytes(row.receivedBytes)} (${row.receivedBytes} bytes)`],
+    ['Sent', `${formatBytes(row.sentBytes)} (${row.sentBytes} bytes)`],
+    ['MTU', row.mtu?.toString()],
+  ];
+  return fields
+    .filter(([, value]) => value !== undefined && value !== '')
+    .map(([name, value]) => field(name, value ?? '', view))
+    .join('');
+}
+
+const NAME_WIDTH = 13;
+
+function field(name: string, value: string, view: View): string {
+  const text = wrap(printable(value), { width: view.width, first: NAME_WIDTH, rest: NAME_WIDTH });
+  return `${view.paint('dim', `${name}:`)}${' '.repeat(NAME_WIDTH - name.length - 1)}${text}\n`;
+}

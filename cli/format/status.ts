@@ -1,0 +1,146 @@
+/** `sheath status` of one node, in words. Pure. */
+import type { PeerStatus } from '../../mesh/types.ts';
+import type { AgentStatus } from '../../operator/status.ts';
+import { printable } from './table.ts';
+import { wrap } from './text.ts';
+import { count, formatAge, formatSpan } from './values.ts';
+import type { View } from './view.ts';
+
+/** Whether there is nothing to do: all that is known is encrypted, and nothing is wrong. */
+export function isWell(status: AgentStatus): boolean {
+  return (
+    (status.state === 'encrypted' || status.state === 'alone') &&
+    status.problems.length === 0 &&
+    status.refused.length === 0
+  );
+}
+
+/** One line with the answer, then one entry for each thing that is wrong: who, since when, why, what to do. */
+export function formatStatus(status: AgentStatus, view: View): string {
+  const entries = [...wrongs(status, view.now), ...notes(status)];
+  const lines = [verdict(status, view), ...entries.map((entry) => formatEntry(entry, view))];
+  return `${lines.join('\n')}\n`;
+}
+
+function verdict(status: AgentStatus, view: View): string {
+  const node = printable(status.node);
+  const since = `for ${formatAge(status.since, view.now)}`;
+  const routed = status.peers.filter((peer) => peer.state === 'routed').length;
+  const all = status.peers.length;
+  switch (status.state) {
+    case 'encrypted':
+      return `${view.paint('good', 'Encrypted')}: ${node} to ${allOf(all)}, ${manner(status)}, ${since}`;
+    case 'alone':
+      return `${view.paint('good', 'Encrypted')}: ${node} has no peers yet, ${manner(status)}, ${since}`;
+    case 'partial':
+      return `${view.paint('bad', 'NOT all encrypted')}: ${node} to ${routed} of ${count(all, 'peer')}, ${manner(status)}, ${since}`;
+    case 'plaintext':
+      return `${view.paint('bad', 'NOT encrypted')}: ${node}, ${plaintextReason(status)}, ${since}`;
+    case 'starting':
+      return `${view.paint('warn', 'Starting')}: ${node} does not know its peers yet, ${since}`;
+    case 'withdrawing':
+      return `${view.paint('warn', 'Switching off')}: ${node} waits for silence on its last device, ${since}`;
+  }
+}
+
+function allOf(peers: number): string {
+  if (peers === 1) return 'its one peer';
+  return `all ${peers} peers`;
+}
+
+function manner(status: AgentStatus): string {
+  const sending = status.generations.filter((generation) => generation.sending).map(({ number }) => number);
+  const generations = sending.length === 0 ? '' : ` generation ${sending.join(' and ')}`;
+  return `${status.encryption}${generations}, ${status.mode}`;
+}
+
+function plaintextReason(status: AgentStatus): string {
+  if (status.encryption !== 'none')
+    return `${status.encryption} is on but none of ${count(status.peers.length, 'peer')} is routed`;
+  const origin = status.config.encryption;
+  const from =
+    origin === undefined || origin.source === 'default' ? 'by default' : `by ${origin.name ?? origin.source}`;
+  return `encryption is none (${from}); switch it on with --encryption wireguard or in the EncryptionMesh`;
+}
+
+interface Entry {
+  readonly mark: 'bad' | 'warn' | 'dim';
+  readonly who: string;
+  readonly text: string;
+}
+
+function wrongs(status: AgentStatus, now: number): readonly Entry[] {
+  const about = new Set(status.problems.map((problem) => `${problem.node}/${problem.code}`));
+  return [
+    ...status.problems.map((problem) => ({
+      mark: 'bad' as const,
+      who: problem.node ?? status.node,
+      text: `${problem.message} (${problem.code}, for ${formatAge(problem.since, now)})`,
+    })),
+    ...status.refused
+      .filter((refusal) => !about.has(`${refusal.node}/${refusal.code}`))
+      .map((refusal) => ({
+        mark: 'bad' as const,
+        who: refusal.node,
+        text: `refused: ${refusal.message}${refusal.inFavourOf ? `; ${refusal.inFavourOf} keeps it` : ''} (${refusal.code})`,
+      })),
+    ...(status.encryption === 'none'
+      ? []
+      : status.peers.filter((peer) => isUntold(peer, status)).map((peer) => peerEntry(peer, now))),
+  ];
+}
+
+/** A peer that is not routed, and of which nothing above tells already. */
+function isUntold(peer: PeerStatus, status: AgentStatus): boolean {
+  if (peer.state === 'routed') return false;
+  const told = [...status.problems, ...status.refused];
+  return !told.some(
+    ({ node, code }) => node === peer.node && (peer.state === 'refused' || code === peer.reason?.code),
+  );
+}
+
+function peerEntry(peer: PeerStatus, now: number): Entry {
+  const state = `${peer.state} for ${formatAge(peer.since, now)}`;
+  const why = peer.reason ? `${peer.reason.message} (${peer.reason.code})` : WAITING[peer.state];
+  return { mark: peer.state === 'degraded' ? 'bad' : 'warn', who: peer.node, text: `${state}: ${why}` };
+}
+
+/** What the agent waits for where it gives no reason. */
+const WAITING = {
+  unknown: "its agent has published nothing yet; see that it runs, with 'sheath status' there",
+  configured: 'waiting for its handshake; see that its UDP port is reachable and its agent runs',
+  established: 'its routes are about to be set',
+  routed: '',
+  degraded: 'it does not answer; see that the node is up and its UDP port reachable',
+  refused: 'its claims are not honoured',
+} as const satisfies Record<PeerStatus['state'], string>;
+
+/** What the reader should know, though nothing is wrong. */
+function notes(status: AgentStatus): readonly Entry[] {
+  const notes: string[] = [];
+  if (status.devices.some((device) => device.implementation === 'userspace')) {
+    notes.push(
+      'wireguard-go does the encryption in user space (slower): this kernel has no WireGuard, or it was asked for',
+    );
+  }
+  const { records } = status;
+  if (records.source !== 'api') {
+    notes.push(
+      `the other nodes are known from ${records.source === 'disk' ? 'disk' : 'nowhere yet'}, not from the API server`,
+    );
+  } else if (!records.connected && records.age !== undefined) {
+    notes.push(
+      `what is known of the other nodes is ${formatSpan(records.age)} old: the API server does not answer`,
+    );
+  }
+  if (status.publish.state === 'failed') {
+    notes.push(`own keys are not published: ${status.publish.reason?.message ?? 'no reason given'}`);
+  }
+  return notes.map((text) => ({ mark: 'dim', who: 'note', text }));
+}
+
+function formatEntry(entry: Entry, view: View): string {
+  const who = printable(entry.who);
+  const text = wrap(`${who}: ${printable(entry.text)}`, { width: view.width, first: 2, rest: 6 });
+  return `  ${view.paint(entry.mark, text.slice(0, who.length))}${text.slice(who.length)}`;
+}

@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { type AgentClient, agentClient } from './agent.ts';
+
+export const RUN_DIR = '/run/sheath';
+
+export interface SourceOptions {
+  readonly runDir?: string;
+  readonly cluster?: boolean;
+  readonly kubeconfig?: string;
+  readonly context?: string;
+}
+
+/** Where an answer comes from: this node's agent, or the cluster. */
+export type Source =
+  | { readonly kind: 'agent'; readonly agent: AgentClient }
+  | {
+      readonly kind: 'cluster';
+      readonly kubeconfig?: string;
+      readonly context?: string;
+      readonly fallback: boolean;
+    };
+
+export function addSourceOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--run-dir <folder>', `folder of the agent's socket (default: ${RUN_DIR})`).env(
+        'SHEATH_RUN_DIR',
+      ),
+    )
+    .option('--cluster', 'ask the cluster instead of the agent of this node')
+    .option('--kubeconfig <file>', 'how to reach the API server; implies --cluster')
+    .option('--context <name>', 'which context of the kubeconfig; implies --cluster');
+}
+
+/**
+ * A source that was named is taken. Else it is the agent of this node where its socket is, and the cluster where not.
+ */
+export function chooseSource(options: SourceOptions): Source {
+  const agent = agentClient(options.runDir ?? RUN_DIR);
+  const named = options.kubeconfig !== undefined || options.context !== undefined;
+  if (!options.cluster && options.runDir !== undefined) return { kind: 'agent', agent };
+  if (!options.cluster && !named && existsSync(agent.socket)) return { kind: 'agent', agent };
+  return {
+    kind: 'cluster',
+    fallback: !options.cluster && !named,
+    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+    ...(options.context === undefined ? {} : { context: options.context }),
+  };
+}

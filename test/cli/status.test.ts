@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { formatConfig } from '../../cli/format/config.ts';
+import { formatStatus, isWell } from '../../cli/format/status.ts';
+import type { AgentStatus } from '../../operator/status.ts';
+import { MINUTE, NOW, peer, SECOND, status, view } from './fixtures.ts';
+
+const noAnswer = {
+  code: 'PEER_SILENT',
+  message: 'nothing came back on generation 1 for 3m; see that n3 is up and UDP 51831 reachable',
+};
+
+const cases: readonly { name: string; in: AgentStatus; well: boolean; want: string }[] = [
+  {
+    name: 'all is encrypted',
+    in: status(),
+    well: true,
+    want: 'Encrypted: n1 to all 2 peers, wireguard generation 1, permissive, for 12m\n',
+  },
+  {
+    name: 'one node alone',
+    in: status({ state: 'alone', peers: [] }),
+    well: true,
+    want: 'Encrypted: n1 has no peers yet, wireguard generation 1, permissive, for 12m\n',
+  },
+  {
+    name: 'one peer is degraded',
+    in: status({
+      state: 'partial',
+      since: NOW - 3 * MINUTE,
+      peers: [peer('n2'), peer('n3', { state: 'degraded', since: NOW - 3 * MINUTE, reason: noAnswer })],
+    }),
+    well: false,
+    want: `\
+NOT all encrypted: n1 to 1 of 2 peers, wireguard generation 1, permissive, for 3m
+  n3: degraded for 3m: nothing came back on generation 1 for 3m; see that n3 is
+      up and UDP 51831 reachable (PEER_SILENT)
+`,
+  },
+  {
+    name: 'none is routed, and one has published nothing',
+    in: status({
+      state: 'plaintext',
+      since: NOW - 4 * SECOND,
+      peers: [
+        peer('n2', { state: 'configured', since: NOW - 4 * SECOND }),
+        peer('n3', { state: 'unknown', since: NOW - 4 * SECOND }),
+      ],
+    }),
+    well: false,
+    want: `\
+NOT encrypted: n1, wireguard is on but none of 2 peers is routed, for 4s
+  n2: configured for 4s: waiting for its handshake; see that its UDP port is
+      reachable and its agent runs
+  n3: unknown for 4s: its agent has published nothing yet; see that it runs,
+      with 'sheath status' there
+`,
+  },
+  {
+    name: 'switched off, with who said so',
+    in: status({
+      state: 'plaintext',
+      encryption: 'none',
+      generations: [],
+      devices: [],
+      config: { encryption: { value: 'none', source: 'file', name: '/etc/sheath.yaml:3' } },
+    }),
+    well: false,
+    want: `\
+NOT encrypted: n1, encryption is none (by /etc/sheath.yaml:3); switch it on with --encryption wireguard or in the EncryptionMesh, for 12m
+`,
+  },
+  {
+    name: 'a refused claim of another is named, and told once',
+    in: status({
+      peers: [
+        peer('n2'),
+        peer('n3', { state: 'refused', reason: { code: 'KEY_CLAIMED', message: 'same key as n2' } }),
+      ],
+      state: 'partial',
+      refused: [
+        { node: 'n3', uid: 'u3', code: 'KEY_CLAIMED', message: 'publishes the key of n2', inFavourOf: 'n2' },
+      ],
+    }),
+    well: false,
+    want: `\
+NOT all encrypted: n1 to 1 of 2 peers, wireguard generation 1, permissive, for 12m
+  n3: refused: publishes the key of n2; n2 keeps it (KEY_CLAIMED)
+`,
+  },
+  {
+    name: "the node's own trouble, and old knowledge",
+    in: status({
+      problems: [
+        {
+          code: 'PORT_TAKEN',
+          message: 'UDP port 51831 is taken by another program; choose one with --wireguard-port',
+          since: NOW - MINUTE,
+        },
+      ],
+      records: { source: 'disk', nodes: 3, connected: false },
+      devices: [{ name: 'sheath1', generation: 1, implementation: 'userspace', mtu: 1420, port: 51831 }],
+    }),
+    well: false,
+    want: `\
+Encrypted: n1 to all 2 peers, wireguard generation 1, permissive, for 12m
+  n1: UDP port 51831 is taken by another program; choose one with
+      --wireguard-port (PORT_TAKEN, for 1m)
+  note: wireguard-go does the encryption in user space (slower): this kernel has
+      no WireGuard, or it was asked for
+  note: the other nodes are known from disk, not from the API server
+`,
+  },
+];
+
+describe('formatStatus', () => {
+  for (const each of cases) {
+    it(`says so when ${each.name}`, () => {
+      assert.equal(formatStatus(each.in, view), each.want);
+      assert.equal(isWell(each.in), each.well);
+    });
+  }
+
+  it('lets no escape sequence of a Node reach the terminal', () => {
+    const text = formatStatus(
+      status({ state: 'partial', peers: [peer('\u001b]0;x\u0007', { state: 'unknown' })] }),
+      view,
+    );
+    assert.ok(!text.includes('\u001b') && !text.includes('\u0007'), text);
+  });
+});
+
+describe('formatConfig', () => {
+  it('shows each value and who said so', () => {
+    const text = formatConfig(
+      {
+        clusterPrefixes: {
+          value: ['10.244.0.0/16', 'fd00:10::/48'],
+          source: 'file',
+          name: '/etc/sheath.yaml:4',
+        },
+        encryption: { value: 'wireguard', source: 'flag', name: '--encryption' },
+        exempt: { value: [], source: 'default' },
+        'wireguard.port': { value: 51830, source: 'default' },
+      },
+      view,
+    );
+    assert.equal(
+      text,
+      `\
+SETTING          VALUE                       FROM
+clusterPrefixes  10.244.0.0/16,fd00:10::/48  file /etc/sheath.yaml:4
+encryption       wireguard                   flag --encryption
+exempt           -                           default
+wireguard.port   51830                       default
+`,
+    );
+  });
+});
