@@ -1,4 +1,5 @@
 export { KeyError, WireGuardError, type WireGuardErrorCode } from './errors.ts';
+export { hasKernelWireGuard, KernelWireGuard } from './kernel.ts';
 export {
   isLowOrder,
   KEY_LENGTH,

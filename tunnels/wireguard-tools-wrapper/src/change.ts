@@ -1,0 +1,57 @@
+/** What both implementations make of a `DeviceChange` before they write it. */
+import { canonicalPrefix } from './address.ts';
+import { WireGuardError } from './errors.ts';
+import { type PublicKey, publicKeyFromBytes } from './keys.ts';
+import type { Device, DeviceChange, PeerChange } from './types.ts';
+
+/** No handshake can ever succeed with it: the peer that holds prefixes only for the moment before it is removed. */
+export const ZERO_KEY: PublicKey = publicKeyFromBytes(new Uint8Array(32));
+
+/** @throws WireGuardError `INVALID` for a number out of range. */
+export function checkChange({ listenPort, fwmark, peers = [] }: DeviceChange): void {
+  checkRange('listen port', listenPort, 0xffff);
+  checkRange('firewall mark', fwmark ?? undefined, 0xffff_ffff);
+  for (const { endpoint, persistentKeepalive } of peers) {
+    checkRange('port of an endpoint', endpoint?.port, 0xffff);
+    checkRange('persistent keepalive', persistentKeepalive, 0xffff);
+  }
+}
+
+function checkRange(what: string, value: number | undefined, most: number): void {
+  if (value !== undefined && !(Number.isInteger(value) && value >= 0 && value <= most)) {
+    throw new WireGuardError('INVALID', `a ${what} of ${value}: expected a whole number from 0 to ${most}`);
+  }
+}
+
+/**
+ * Peers that go stand behind those that stay, so that what one leaves another holds already. A change that names a peer
+ * twice keeps its order: it may mean to remove the peer and make it anew.
+ */
+export function removalsLast(peers: readonly PeerChange[]): readonly PeerChange[] {
+  if (!peers.some(({ remove }) => remove)) return peers;
+  if (new Set(peers.map(({ publicKey }) => publicKey)).size < peers.length) return peers;
+  return [...peers.filter(({ remove }) => !remove), ...peers.filter(({ remove }) => remove)];
+}
+
+/** The peers that lose prefixes and stay. */
+export function losers(peers: readonly PeerChange[]): readonly PeerChange[] {
+  return peers.filter(({ remove, removeAllowedIps = [] }) => !remove && removeAllowedIps.length > 0);
+}
+
+/**
+ * Takes prefixes away where `WGALLOWEDIP_F_REMOVE_ME` is unknown: a throw-away peer claims them and is removed. Only those
+ * that the named peers hold in `device`; undefined when they hold none.
+ */
+export function throwAway(device: Device, peers: readonly PeerChange[]): DeviceChange | undefined {
+  const held = new Map(device.peers.map(({ publicKey, allowedIps }) => [publicKey, new Set(allowedIps)]));
+  const claimed = peers.flatMap(({ publicKey, removeAllowedIps = [] }) =>
+    removeAllowedIps.filter((prefix) => held.get(publicKey)?.has(canonicalPrefix(prefix))),
+  );
+  if (claimed.length === 0) return undefined;
+  return {
+    peers: [
+      { publicKey: ZERO_KEY, allowedIps: claimed },
+      { publicKey: ZERO_KEY, remove: true },
+    ],
+  };
+}
