@@ -63,7 +63,8 @@ interface Peers {
 
 async function readPeers(source: Source, context: Context): Promise<Peers> {
   if (source.kind === 'cluster') {
-    const { readCluster, clusterPeers } = await import('../sources/cluster.ts');
+    const { readCluster } = await import('../sources/cluster.ts');
+    const { clusterPeers } = await import('../sources/cluster-plan.ts');
     const cluster = await readCluster(source, context);
     return { rows: clusterPeers(cluster), known: cluster.nodes.map(({ node }) => node), now: cluster.now };
   }

@@ -19,11 +19,12 @@ export const register: Register = (command, context) => {
       const source = chooseSource(options);
       if (source.kind === 'cluster') {
         const { readCluster } = await import('../sources/cluster.ts');
+        const { planOf, publishers } = await import('../sources/cluster-plan.ts');
         const { formatClusterPlan } = await import('../format/cluster.ts');
         const cluster = await readCluster(source, context);
-        const text = (wide: boolean) =>
-          formatClusterPlan(cluster, viewOf(context, { wide, now: cluster.now }));
-        context.out.write(await render(cluster.plans, { output: options.output, text }));
+        const plans = publishers(cluster).map(({ record }) => planOf(record, cluster));
+        const text = (wide: boolean) => formatClusterPlan(plans, viewOf(context, { wide, now: cluster.now }));
+        context.out.write(await render(plans, { output: options.output, text }));
         return;
       }
       const plan = await source.agent.plan();

@@ -73,14 +73,21 @@ async function takeCluster(
   { context, output, config }: Asked,
 ): Promise<Look> {
   const { readCluster } = await import('../sources/cluster.ts');
-  const { formatCluster, clusterExitCode, clusterKey } = await import('../format/cluster.ts');
-  const cluster = await readCluster(source, context);
-  const text = await render(
-    config ? cluster.nodes.map(({ node, agent }) => ({ node, config: agent.config })) : cluster,
-    {
-      output,
-      text: (wide) => formatCluster(cluster, { ...viewOf(context, { wide, now: cluster.now }), config }),
-    },
+  const { refusals } = await import('../sources/cluster-plan.ts');
+  const { formatCluster, formatClusterConfig, clusterExitCode, clusterKey } = await import(
+    '../format/cluster.ts'
   );
-  return { text, key: clusterKey(cluster), exitCode: clusterExitCode(cluster) };
+  const cluster = await readCluster(source, context);
+  const report = { ...cluster, refused: refusals(cluster) };
+  const value = config
+    ? cluster.nodes.map(({ node, agent }) => ({ node, config: agent.answered ? agent.status.config : null }))
+    : report;
+  const text = await render(value, {
+    output,
+    text: (wide) => {
+      const view = viewOf(context, { wide, now: cluster.now });
+      return config ? formatClusterConfig(cluster, view) : formatCluster(report, view);
+    },
+  });
+  return { text, key: clusterKey(report), exitCode: clusterExitCode(report) };
 }

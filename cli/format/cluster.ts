@@ -1,1 +1,154 @@
-export {};
+/** `sheath status --cluster` and `sheath plan --cluster` in words. Pure. */
+import type { MeshPlan, Refusal } from '../../mesh/types.ts';
+import { EXIT, type ExitCode } from '../exit.ts';
+import type { Cluster, ClusterNode } from '../sources/cluster.ts';
+import { formatConfig } from './config.ts';
+import { isWell, nodeEntries, verdict } from './status.ts';
+import { type Column, printable, renderTable } from './table.ts';
+import { wrap } from './text.ts';
+import { count, formatAge } from './values.ts';
+import type { View } from './view.ts';
+
+/** More than this many troubles say no more than their number does. */
+const TROUBLES_SHOWN = 20;
+
+/** The cluster and what `mesh/` refuses of it. */
+export interface ClusterReport extends Cluster {
+  readonly refused: readonly Refusal[];
+}
+
+export function clusterExitCode({ nodes, refused }: ClusterReport): ExitCode {
+  const asked = nodes.filter(({ agent }) => agent.answered);
+  if (asked.length === 0 && nodes.length > 0) return EXIT.unreachable;
+  return nodes.every(isNodeWell) && refused.length === 0 ? EXIT.well : EXIT.wrong;
+}
+
+/** Two reports with equal keys tell nothing new. */
+export function clusterKey({ nodes, refused }: ClusterReport): string {
+  const states = nodes.map(({ node, record, agent }) => [
+    node,
+    record.generations.map(({ number }) => number),
+    agent.answered ? [agent.status.state, agent.status.problems.map(({ code }) => code)] : 'silent',
+  ]);
+  return JSON.stringify([states, refused.map(({ node, code }) => [node, code])]);
+}
+
+/** One line with the answer, then the troubles; with `wide` every node. */
+export function formatCluster(report: ClusterReport, view: View): string {
+  const lines = [clusterVerdict(report, view), ...troubles(report, view)];
+  const table = view.wide
+    ? `\n${renderTable(report.nodes, { columns: columns(view), paint: view.paint })}`
+    : '';
+  return `${lines.join('\n')}\n${table}`;
+}
+
+/** The settings of every node whose agent answers. */
+export function formatClusterConfig(cluster: Cluster, view: View): string {
+  return cluster.nodes
+    .map(
+      ({ node, agent }) =>
+        `${view.paint('strong', printable(node))}\n${agent.answered ? formatConfig(agent.status.config, view) : `${printable(agent.reason)}\n`}`,
+    )
+    .join('\n');
+}
+
+function clusterVerdict({ nodes }: ClusterReport, view: View): string {
+  const all = nodes.length;
+  if (all === 0) return `${view.paint('warn', 'No Nodes')}: the API server knows none`;
+  const asked = nodes.filter(({ agent }) => agent.answered).length;
+  if (asked === 0) {
+    const publishing = nodes.filter(({ record }) => record.generations.length > 0).length;
+    return `${view.paint('warn', 'Not known')}: ${publishing} of ${count(all, 'Node')} published keys, no agent could be asked`;
+  }
+  const well = nodes.filter(isNodeEncrypted).length;
+  const pairs = nodes.reduce((sum, { agent }) => sum + (agent.answered ? agent.status.peers.length : 0), 0);
+  if (well === all)
+    return `${view.paint('good', 'Encrypted')}: all ${count(all, 'Node')}, ${count(pairs, 'direction')}`;
+  const silent = asked === all ? '' : `, ${all - asked} could not be asked`;
+  return `${view.paint('bad', well === 0 ? 'NOT encrypted' : 'NOT all encrypted')}: ${well} of ${count(all, 'Node')}${silent}`;
+}
+
+function isNodeEncrypted({ agent }: ClusterNode): boolean {
+  return agent.answered && (agent.status.state === 'encrypted' || agent.status.state === 'alone');
+}
+
+function isNodeWell({ agent }: ClusterNode): boolean {
+  return agent.answered && isWell(agent.status);
+}
+
+function troubles({ nodes, refused }: ClusterReport, view: View): readonly string[] {
+  const lines = [
+    ...nodes.filter((node) => !isNodeWell(node)).map((node) => nodeTrouble(node, view)),
+    ...refused.map(({ node, message, code, inFavourOf }) =>
+      entry(
+        `${node}: refused: ${message}${inFavourOf === undefined ? '' : `; ${inFavourOf} keeps it`} (${code})`,
+        view,
+      ),
+    ),
+  ];
+  const left = lines.length - TROUBLES_SHOWN;
+  return left > 0
+    ? [...lines.slice(0, TROUBLES_SHOWN), `  … and ${left} more: -o wide or -o json has every node`]
+    : lines;
+}
+
+function nodeTrouble({ node, record, agent }: ClusterNode, view: View): string {
+  if (!agent.answered) {
+    const published = record.generations.length === 0 ? 'published no key' : 'published its keys';
+    return entry(`${node}: ${published}, but ${agent.reason}`, view);
+  }
+  const entries = nodeEntries(agent.status, view).filter(({ told }) => told === 'wrong');
+  return [
+    entry(verdict(agent.status, view), view),
+    ...entries.map(({ who, text }) => entry(`${node}: ${who}: ${text}`, view)),
+  ].join('\n');
+}
+
+function entry(text: string, view: View): string {
+  return `  ${wrap(printable(text), { width: view.width, first: 2, rest: 6 })}`;
+}
+
+function columns(view: View): readonly Column<ClusterNode>[] {
+  return [
+    { header: 'NODE', value: ({ node }) => node },
+    {
+      header: 'STATE',
+      value: ({ agent }) => (agent.answered ? agent.status.state : 'unknown'),
+      tone: (node) => (isNodeWell(node) ? 'good' : 'bad'),
+    },
+    {
+      header: 'SINCE',
+      value: ({ agent }) => (agent.answered ? formatAge(agent.status.since, view.now) : '-'),
+      align: 'right',
+    },
+    {
+      header: 'PEERS',
+      value: ({ agent }) => (agent.answered ? String(agent.status.peers.length) : '-'),
+      align: 'right',
+    },
+    {
+      header: 'GENERATIONS',
+      value: ({ record }) => record.generations.map(({ number }) => number).join(',') || '-',
+    },
+    { header: 'ENDPOINTS', value: ({ record }) => record.endpoints.join(',') || '-' },
+    { header: 'PREFIXES', value: ({ record }) => record.prefixes.join(',') || '-' },
+    { header: 'AGENT', value: ({ record }) => record.agent?.version ?? '-' },
+  ];
+}
+
+/** What each node would hold, a line a peer, then the refused claims. */
+export function formatClusterPlan(plans: readonly MeshPlan[], view: View): string {
+  if (plans.length === 0) return 'no Node published a key: nothing to plan\n';
+  return plans.map((plan) => formatNodePlan(plan, view)).join('\n');
+}
+
+function formatNodePlan(plan: MeshPlan, view: View): string {
+  const peers = plan.peers.map(({ node, endpoint, links, prefixes }) => {
+    const generations = links.map(({ generation }) => generation).join(',');
+    return entry(`${node}  ${endpoint} generation ${generations}  ${prefixes.join(' ')}`, view);
+  });
+  const refused = plan.refused.map(({ node, message, code }) =>
+    entry(`! ${node}: ${message} (${code})`, view),
+  );
+  return `${[`${view.paint('strong', printable(plan.self))} to ${count(peers.length, 'peer')}, ${plan.encryption}`, ...peers, ...refused].join('\n')}\n`;
+}

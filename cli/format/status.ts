@@ -1,6 +1,7 @@
 /** `sheath status` of one node, in words. Pure. */
 import type { PeerStatus } from '../../mesh/types.ts';
 import type { AgentStatus } from '../../operator/status.ts';
+import type { Tone } from '../context.ts';
 import { printable } from './table.ts';
 import { wrap } from './text.ts';
 import { count, formatAge, formatSpan } from './values.ts';
@@ -17,12 +18,19 @@ export function isWell(status: AgentStatus): boolean {
 
 /** One line with the answer, then one entry for each thing that is wrong: who, since when, why, what to do. */
 export function formatStatus(status: AgentStatus, view: View): string {
-  const entries = [...wrongs(status, view.now), ...notes(status)];
-  const lines = [verdict(status, view), ...entries.map((entry) => formatEntry(entry, view))];
+  const lines = [
+    verdict(status, view),
+    ...nodeEntries(status, view).map((entry) => formatEntry(entry, view)),
+  ];
   return `${lines.join('\n')}\n`;
 }
 
-function verdict(status: AgentStatus, view: View): string {
+/** Everything that there is to tell beside the verdict. */
+export function nodeEntries(status: AgentStatus, view: View): readonly Entry[] {
+  return [...wrongs(status, view.now), ...notes(status)];
+}
+
+export function verdict(status: AgentStatus, view: View): string {
   const node = printable(status.node);
   const since = `for ${formatAge(status.since, view.now)}`;
   const routed = status.peers.filter((peer) => peer.state === 'routed').length;
@@ -63,8 +71,9 @@ function plaintextReason(status: AgentStatus): string {
   return `encryption is none (${from}); switch it on with --encryption wireguard or in the EncryptionMesh`;
 }
 
-interface Entry {
-  readonly mark: 'bad' | 'warn' | 'dim';
+export interface Entry {
+  readonly told: 'wrong' | 'note';
+  readonly tone: Tone;
   readonly who: string;
   readonly text: string;
 }
@@ -73,14 +82,16 @@ function wrongs(status: AgentStatus, now: number): readonly Entry[] {
   const about = new Set(status.problems.map((problem) => `${problem.node}/${problem.code}`));
   return [
     ...status.problems.map((problem) => ({
-      mark: 'bad' as const,
+      told: 'wrong' as const,
+      tone: 'bad' as const,
       who: problem.node ?? status.node,
       text: `${problem.message} (${problem.code}, for ${formatAge(problem.since, now)})`,
     })),
     ...status.refused
       .filter((refusal) => !about.has(`${refusal.node}/${refusal.code}`))
       .map((refusal) => ({
-        mark: 'bad' as const,
+        told: 'wrong' as const,
+        tone: 'bad' as const,
         who: refusal.node,
         text: `refused: ${refusal.message}${refusal.inFavourOf ? `; ${refusal.inFavourOf} keeps it` : ''} (${refusal.code})`,
       })),
@@ -102,7 +113,12 @@ function isUntold(peer: PeerStatus, status: AgentStatus): boolean {
 function peerEntry(peer: PeerStatus, now: number): Entry {
   const state = `${peer.state} for ${formatAge(peer.since, now)}`;
   const why = peer.reason ? `${peer.reason.message} (${peer.reason.code})` : WAITING[peer.state];
-  return { mark: peer.state === 'degraded' ? 'bad' : 'warn', who: peer.node, text: `${state}: ${why}` };
+  return {
+    told: 'wrong',
+    tone: peer.state === 'degraded' ? 'bad' : 'warn',
+    who: peer.node,
+    text: `${state}: ${why}`,
+  };
 }
 
 /** What the agent waits for where it gives no reason. */
@@ -136,11 +152,11 @@ function notes(status: AgentStatus): readonly Entry[] {
   if (status.publish.state === 'failed') {
     notes.push(`own keys are not published: ${status.publish.reason?.message ?? 'no reason given'}`);
   }
-  return notes.map((text) => ({ mark: 'dim', who: 'note', text }));
+  return notes.map((text) => ({ told: 'note', tone: 'dim', who: 'note', text }));
 }
 
 function formatEntry(entry: Entry, view: View): string {
   const who = printable(entry.who);
   const text = wrap(`${who}: ${printable(entry.text)}`, { width: view.width, first: 2, rest: 6 });
-  return `  ${view.paint(entry.mark, text.slice(0, who.length))}${text.slice(who.length)}`;
+  return `  ${view.paint(entry.tone, text.slice(0, who.length))}${text.slice(who.length)}`;
 }

@@ -1,1 +1,136 @@
-export {};
+/** The whole cluster: what every Node published, and what those agents answer that the API server's pod proxy reaches. */
+import { parseRecord } from '../../mesh/record.ts';
+import type { NodeRecord } from '../../mesh/types.ts';
+import { createKubeClient, type KubeClient } from '../../operator/kube/client.ts';
+import { loadAccess } from '../../operator/kube/kubeconfig.ts';
+import { NODES, parseNodeMetadata } from '../../operator/kube/node.ts';
+import { createTransport } from '../../operator/kube/transport.ts';
+import type { AgentStatus } from '../../operator/status.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT } from '../exit.ts';
+import { errorCode } from '../explain.ts';
+import { VERSION } from '../version.ts';
+import { AGENT_LABELS, AGENT_PORT, NAMESPACE } from './deployment.ts';
+import { RUN_DIR, type Source } from './options.ts';
+import { mapLimited } from './pool.ts';
+
+export interface Cluster {
+  /** When it was read, in milliseconds since the epoch. */
+  readonly now: number;
+  /** Sorted by name. */
+  readonly nodes: readonly ClusterNode[];
+}
+
+export interface ClusterNode {
+  readonly node: string;
+  /** What the Node published. */
+  readonly record: NodeRecord;
+  readonly agent: AgentAnswer;
+}
+
+export type AgentAnswer =
+  | { readonly answered: true; readonly status: AgentStatus }
+  | { readonly answered: false; readonly reason: string };
+
+const PAGE = 500;
+/** Agents asked at a time: each goes through the API server. */
+const AT_A_TIME = 16;
+const ANSWER_WITHIN = 5000;
+
+/** @throws OperatorError, KubeError; CliError where the cluster was only asked because there is no agent here */
+export async function readCluster(source: Source & { kind: 'cluster' }, context: Context): Promise<Cluster> {
+  const access = await loadAccess({ ...source, environment: context.env }).catch((cause: unknown) => {
+    throw source.fallback && errorCode(cause) === 'KUBECONFIG_MISSING' ? nobodyToAsk(cause) : cause;
+  });
+  const transport = createTransport(access, `sheath/${VERSION}`);
+  const client = createKubeClient(transport);
+  try {
+    const records = await listRecords(client, context.signal);
+    const pods = await findAgents(client, context.signal);
+    const nodes = await mapLimited(records, AT_A_TIME, async (record): Promise<ClusterNode> => {
+      const agent = await askAgent(client, pods(record.name), context.signal);
+      return { node: record.name, record, agent };
+    });
+    return { now: context.now(), nodes };
+  } finally {
+    client.close();
+  }
+}
+
+function nobodyToAsk(cause: unknown): CliError {
+  return new CliError(
+    `nobody to ask: no agent's socket in ${RUN_DIR}, and no kubeconfig; give --run-dir or --kubeconfig`,
+    { code: 'NOBODY_TO_ASK', exitCode: EXIT.unreachable, cause },
+  );
+}
+
+async function listRecords(client: KubeClient, signal: AbortSignal): Promise<readonly NodeRecord[]> {
+  const records: NodeRecord[] = [];
+  for await (const page of client.list(NODES, { limit: PAGE, metadataOnly: true, signal })) {
+    for (const item of page.items) {
+      const metadata = parseNodeMetadata(item);
+      if (metadata !== undefined) records.push(parseRecord(metadata));
+    }
+  }
+  return records.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** How to ask the agent of a Node: the name of its pod, or why there is nobody to ask. */
+type FindAgent = (node: string) => { readonly pod: string } | { readonly reason: string };
+
+async function findAgents(client: KubeClient, signal: AbortSignal): Promise<FindAgent> {
+  const pods = new Map<string, string>();
+  try {
+    const path = `/api/v1/namespaces/${NAMESPACE}/pods`;
+    for await (const page of client.list(path, { limit: PAGE, signal })) {
+      for (const { name, node } of page.items.flatMap(agentPod)) pods.set(node, name);
+    }
+  } catch (error) {
+    const reason = `the pods in ${NAMESPACE} cannot be listed: ${messageOf(error)}`;
+    return () => ({ reason });
+  }
+  return (node) => {
+    const pod = pods.get(node);
+    return pod === undefined ? { reason: `no agent's pod in ${NAMESPACE} runs there` } : { pod };
+  };
+}
+
+function agentPod(item: unknown): readonly { name: string; node: string }[] {
+  const { metadata, spec } = item as {
+    metadata?: { name?: unknown; labels?: Record<string, unknown> };
+    spec?: { nodeName?: unknown };
+  };
+  const ours = Object.entries(AGENT_LABELS).every(([label, value]) => metadata?.labels?.[label] === value);
+  if (!ours || typeof metadata?.name !== 'string' || typeof spec?.nodeName !== 'string') return [];
+  return [{ name: metadata.name, node: spec.nodeName }];
+}
+
+async function askAgent(
+  client: KubeClient,
+  found: ReturnType<FindAgent>,
+  signal: AbortSignal,
+): Promise<AgentAnswer> {
+  if ('reason' in found) return { answered: false, reason: found.reason };
+  const path = `/api/v1/namespaces/${NAMESPACE}/pods/${found.pod}:${AGENT_PORT}/proxy/status`;
+  try {
+    const answer = await client.get(path, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN)]),
+    });
+    if (!isStatus(answer))
+      return { answered: false, reason: `${found.pod} answers, but not as an agent does` };
+    return { answered: true, status: answer };
+  } catch (error) {
+    return { answered: false, reason: `its agent ${found.pod} does not answer: ${messageOf(error)}` };
+  }
+}
+
+/** Enough to tell an agent's answer from another program's: its version may be another than ours. */
+function isStatus(answer: unknown): answer is AgentStatus {
+  const { node, state, peers, problems, refused, config } = answer as Partial<AgentStatus>;
+  const lists = [peers, problems, refused].every(Array.isArray);
+  return typeof node === 'string' && typeof state === 'string' && lists && typeof config === 'object';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,72 @@
+/** What follows from what the Nodes published, whoever answers: `plan()` of `mesh/`, from each node's place. */
+import { plan } from '../../mesh/plan.ts';
+import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from '../../mesh/types.ts';
+import { resolveConfig } from '../../operator/config/resolve.ts';
+import type { PeerRow } from '../format/peers.ts';
+import type { Cluster, ClusterNode } from './cluster.ts';
+
+/** The Nodes' specs are not read here: a claim that only they decide shows as refused, with its reason. */
+const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map() };
+
+/** What one node would hold of the others, were it up to date. */
+export function planOf(self: NodeRecord, cluster: Cluster): MeshPlan {
+  const records = cluster.nodes.map(({ record }) => record);
+  return plan({ self, records, config: configOf(self), evidence: NO_EVIDENCE });
+}
+
+/** The settings of a node that nobody could ask: the defaults, and what its record tells. */
+function configOf(record: NodeRecord): MeshConfig {
+  const { mesh } = resolveConfig([]);
+  const newest = record.generations.at(-1);
+  return { ...mesh, encryption: newest?.driver ?? 'none', generation: newest?.number ?? mesh.generation };
+}
+
+/**
+ * Claims that are refused, whoever looks: as the agents say, and as two nodes that are not the claimant would decide. One of each
+ * node and code, sorted.
+ */
+export function refusals(cluster: Cluster): readonly Refusal[] {
+  const told = cluster.nodes.flatMap(({ agent }) => (agent.answered ? agent.status.refused : []));
+  const seen = new Map<string, Refusal>();
+  for (const refusal of [
+    ...told,
+    ...publishers(cluster)
+      .slice(0, 2)
+      .flatMap(({ record }) => planOf(record, cluster).refused),
+  ]) {
+    if (refusal.code === 'NO_COMMON_GENERATION' || refusal.code === 'NO_COMMON_FAMILY') continue;
+    const key = `${refusal.node} ${refusal.code}`;
+    if (!seen.has(key)) seen.set(key, refusal);
+  }
+  return [...seen.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, refusal]) => refusal);
+}
+
+/** Nodes that published a key. */
+export function publishers(cluster: Cluster): readonly ClusterNode[] {
+  return cluster.nodes.filter(({ record }) => record.generations.length > 0);
+}
+
+/** The peers of every node: as its agent says, else as they would be, in state `unknown`. */
+export function clusterPeers(cluster: Cluster): readonly PeerRow[] {
+  return cluster.nodes.flatMap(({ node, record, agent }) => {
+    if (agent.answered) return agent.status.peers.map((peer) => ({ ...peer, seenBy: node }));
+    if (record.generations.length === 0) return [];
+    return planOf(record, cluster).peers.map((peer) => plannedRow(node, peer, cluster.now));
+  });
+}
+
+function plannedRow(seenBy: string, peer: PeerPlan, now: number): PeerRow {
+  const link = peer.links.at(-1);
+  return {
+    seenBy,
+    node: peer.node,
+    state: 'unknown',
+    since: now,
+    endpoint: peer.endpoint,
+    receivedBytes: 0,
+    sentBytes: 0,
+    ...(link === undefined
+      ? {}
+      : { generation: link.generation, driver: link.driver, publicKey: link.publicKey }),
+  };
+}
