@@ -4,10 +4,11 @@ import type { Context } from './context.ts';
 import { painter } from './context.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { explain } from './explain.ts';
+import { helpStyle, helpWidth } from './help.ts';
 
 const EXAMPLES = `
 Examples:
-  sheath status             is everything encrypted, as this node's agent sees it
+  sheath status             is everything encrypted, as this node sees it
   sheath status --cluster   the same, of every node
   sheath peers -o wide      the peers of this node, with keys and reasons
   sheath plan               what the agent would change now
@@ -17,9 +18,10 @@ Examples:
 
 /** Runs one command line (without `node` and the script) and returns the exit code; prints its errors itself. */
 export async function main(argv: readonly string[], context: Context): Promise<ExitCode> {
-  const program = createProgram(context);
+  const called = calledCommand(argv);
+  const program = createProgram(context, called);
   try {
-    await addCommands(program, argv, context);
+    await addCommands(program, called, context);
     await program.parseAsync(argv, { from: 'user' });
     return context.exitCode;
   } catch (error) {
@@ -30,13 +32,14 @@ export async function main(argv: readonly string[], context: Context): Promise<E
   }
 }
 
-function createProgram(context: Context): Command {
+function createProgram(context: Context, called: string | undefined): Command {
   return new Command('sheath')
     .description('Keeps every packet between the nodes of a Kubernetes cluster encrypted.')
     .usage('COMMAND [flags]')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [COMMAND]', 'show the help of a command')
     .addHelpText('after', EXAMPLES)
+    .configureHelp(helpStyle)
     .showSuggestionAfterError()
     .exitOverride()
     .configureOutput({
@@ -44,14 +47,17 @@ function createProgram(context: Context): Command {
       writeErr: (text) => void context.err.write(text),
       getOutHelpWidth: () => helpWidth(context.out.columns),
       getErrHelpWidth: () => helpWidth(context.err.columns),
-      outputError: (text, write) => write(oneLine(text)),
+      outputError: (text, write) => write(oneLine(text, called)),
     });
 }
 
-async function addCommands(program: Command, argv: readonly string[], context: Context): Promise<void> {
-  const called = calledCommand(argv);
+async function addCommands(program: Command, called: string | undefined, context: Context): Promise<void> {
   for (const entry of COMMANDS) {
-    const command = program.command(entry.name).summary(entry.summary).description(sentence(entry));
+    const command = program
+      .command(entry.name)
+      .summary(entry.summary)
+      .description(sentence(entry))
+      .usage('[flags]');
     if (entry.name === called) (await entry.load()).register(command, context);
   }
 }
@@ -66,18 +72,15 @@ function sentence(entry: CommandEntry): string {
   return `${entry.summary.charAt(0).toUpperCase()}${entry.summary.slice(1)}.`;
 }
 
-/** Wider lines than 100 columns are hard to read; a pipe gets what a small terminal would. */
-function helpWidth(columns: number | undefined): number {
-  return Math.min(columns ?? 80, 100);
-}
-
 /** `error: unknown option '--nod'\n(Did you mean --node?)\n` as one line, with where to read on. */
-function oneLine(text: string): string {
+function oneLine(text: string, called: string | undefined): string {
   const line = text
     .trim()
     .replace(/^error: /, '')
-    .replace(/\s*\n\s*/g, ' ');
-  return `sheath: ${line}; see 'sheath --help'\n`;
+    .replace(/\s*\n\s*\(Did you mean (.*)\?\)$/, ' (did you mean $1?)')
+    .replace(/\.$/, '');
+  const help = COMMANDS.some(({ name }) => name === called) ? `sheath ${called} --help` : 'sheath --help';
+  return `sheath: ${line}; see '${help}'\n`;
 }
 
 function isHelp(error: CommanderError): boolean {

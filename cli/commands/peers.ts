@@ -11,8 +11,8 @@ const EXAMPLES = `
 Examples:
   sheath peers                   the peers of this node, as its agent sees them
   sheath peers n2                everything about one peer
-  sheath peers -o wide --watch   with drivers, keys and reasons, again every second
-  sheath peers --cluster n2      n2 as the others see it, and the others as n2 does`;
+  sheath peers -o wide --watch   with drivers, keys and reasons, again and again
+  sheath peers --cluster n2      n2 as the others see it, and they as n2 does`;
 
 interface Options extends OutputOptions, SourceOptions {
   readonly watch?: boolean;
@@ -20,6 +20,7 @@ interface Options extends OutputOptions, SourceOptions {
 
 export const register: Register = (command, context) => {
   addSourceOptions(command)
+    .usage('[NODE] [flags]')
     .argument('[node]', 'only what concerns this node')
     .addOption(outputOption())
     .option('-w, --watch', 'show it again whenever it changes')

@@ -6,10 +6,11 @@ import { addSourceOptions, chooseSource, type SourceOptions } from '../sources/o
 
 const EXAMPLES = `
 Examples:
-  sheath plan             what the agent of this node would change in the kernel now
-  sheath plan --cluster   what each node may claim and hold, from what all have published
+  sheath plan             what the agent of this node would change now
+  sheath plan --cluster   what each node would hold of the others
 
-'+' is added, '~' changed, '-' removed, '!' a claim that is refused. Nothing is changed.`;
+'+' would be added, '~' changed, '-' removed; '!' is a claim that is refused.
+Nothing is changed by asking.`;
 
 export const register: Register = (command, context) => {
   addSourceOptions(command)

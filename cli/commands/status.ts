@@ -15,8 +15,8 @@ Examples:
   sheath status --watch             again whenever it changes
   sheath status --cluster -o json   every node, for a program
 
-Exit codes: 0 all is encrypted, 1 it is not or something is wrong, 2 wrong usage,
-3 neither agent nor API server answers.`;
+Exit codes: 0 all is encrypted, 1 it is not or something is wrong,
+2 wrong usage, 3 neither agent nor API server answers.`;
 
 interface Options extends OutputOptions, SourceOptions {
   readonly config?: boolean;
