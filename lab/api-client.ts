@@ -101,7 +101,10 @@ export function open(target: ApiTarget, request: ApiRequest): Promise<http.Incom
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const secure = target.url.protocol === 'https:';
   const headers: Record<string, string> = { accept: 'application/json', ...target.headers };
-  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (body !== undefined) {
+    headers['content-type'] = 'application/json';
+    headers['content-length'] = String(Buffer.byteLength(body));
+  }
   const sent = (secure ? https : http).request(
     new URL(request.path, target.url),
     {

@@ -1,0 +1,35 @@
+import { isObject, type KubeObject } from './objects.ts';
+import { badRequest } from './status-error.ts';
+
+export type Selector = (object: KubeObject) => boolean;
+
+/** `fieldSelector` on name and namespace, `labelSelector` with `=`, `!=` and existence: what the mesh and kubectl ask. */
+export function selector(query: URLSearchParams): Selector {
+  const terms = [
+    ...requirements(query.get('fieldSelector')).map(fieldTerm),
+    ...requirements(query.get('labelSelector')).map(labelTerm),
+  ];
+  return (object) => terms.every((term) => term(object));
+}
+
+function requirements(text: string | null): readonly string[] {
+  return text ? text.split(',') : [];
+}
+
+function fieldTerm(requirement: string): Selector {
+  const [, field, operator, value] = /^(metadata\.(?:name|namespace))(==?|!=)(.*)$/.exec(requirement) ?? [];
+  if (!field) throw badRequest(`field label not supported: ${requirement}`);
+  const key = field.slice('metadata.'.length);
+  return ({ metadata }) => ((metadata[key] ?? '') === value) === (operator !== '!=');
+}
+
+function labelTerm(requirement: string): Selector {
+  const [, not, key = '', operator, value] =
+    /^(!?)([-\w./]+?)(?:(==?|!=)(.*))?$/.exec(requirement.trim()) ?? [];
+  if (!key) throw badRequest(`unable to parse requirement: ${requirement}`);
+  return ({ metadata }) => {
+    const label = isObject(metadata.labels) ? metadata.labels[key] : undefined;
+    if (operator === undefined) return (label !== undefined) === (not === '');
+    return (label === value) === (operator !== '!=');
+  };
+}
