@@ -1,10 +1,126 @@
 /** Opens the door to the kernel: what the agent and `sheath cleanup` call. */
-import type { Dataplane } from './dataplane.ts';
+import type { MeshPlan, Observation } from '../mesh/types.ts';
+import type { Change, Dataplane, DesiredState, Report } from './dataplane.ts';
+import { DEVICE_NAMES, generationOf, isOurs } from './devices/devices.ts';
+import { Outcome } from './failure.ts';
+import type { Notice } from './netlink/types.ts';
+import { createParts } from './parts.ts';
 import type { DataplaneOptions } from './ports.ts';
+import { type Parts, setAll } from './set.ts';
+import { judge } from './watch.ts';
 
 export type { DataplaneOptions, Runner } from './ports.ts';
 
-/** Opens the netlink sockets; writes nothing. @throws DataplaneFailure `NETLINK_FAILED` when a socket cannot be opened. */
-export function createDataplane(_options: DataplaneOptions): Promise<Dataplane> {
-  return Promise.reject(new Error('createDataplane: not built yet'));
+/** How often the firewall is compared with what was loaded: nobody tells of its changes at a price worth paying. */
+const FIREWALL_CHECK = 60_000;
+
+/** Opens the netlink sockets; writes nothing. @throws ErrnoException of socket(2) when a socket cannot be opened. */
+export async function createDataplane(options: DataplaneOptions): Promise<Dataplane> {
+  return new KernelDataplane(options, createParts(options));
+}
+
+class KernelDataplane implements Dataplane {
+  readonly #options: DataplaneOptions;
+  readonly #parts: Parts;
+  readonly #closed = new AbortController();
+  readonly #subscribers = new Set<(what: string) => void>();
+  #turn: Promise<unknown> = Promise.resolve();
+  #plan: MeshPlan | undefined;
+  /** Came while a `set` was at work, whose own doing they may be: judged when it knows what it did. */
+  #deferred: Notice[] | undefined;
+
+  constructor(options: DataplaneOptions, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    parts.kernel.netlink.watch((notice) => {
+      if (this.#deferred === undefined) this.#judge(notice);
+      else this.#deferred.push(notice);
+    }, this.#closed.signal);
+  }
+
+  set(desired: DesiredState): Promise<Report> {
+    return this.#inTurn(async () => {
+      this.#plan = desired.plan;
+      return setAll(this.#parts, desired, new Outcome());
+    });
+  }
+
+  /** A second dataplane, which knows nothing yet and whose writes go nowhere, says what it would do. */
+  async preview(desired: DesiredState): Promise<readonly Change[]> {
+    const parts = createParts(this.#options, { dry: true });
+    try {
+      return (await setAll(parts, desired, new Outcome())).changes;
+    } finally {
+      parts.driver.close();
+      parts.kernel.netlink.close();
+    }
+  }
+
+  observe(): Promise<readonly Observation[]> {
+    return this.#inTurn(async () => {
+      const found: Observation[] = [];
+      for (const name of DEVICE_NAMES) {
+        const link = await this.#parts.kernel.link(name);
+        if (link === undefined || !isOurs(link)) continue;
+        found.push(...(await this.#parts.driver.observe(name, generationOf(link))));
+        if (this.#parts.driver.disturbed(name)) this.#tell(`peers of ${name}`);
+      }
+      return found;
+    });
+  }
+
+  watch(onChange: (what: string) => void, signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#subscribers.add(onChange);
+    const timer = setInterval(() => void this.#checkFirewall(), FIREWALL_CHECK);
+    timer.unref();
+    const stop = () => {
+      this.#subscribers.delete(onChange);
+      clearInterval(timer);
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    this.#closed.signal.addEventListener('abort', stop, { once: true });
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    await this.#turn;
+    this.#parts.driver.close();
+    this.#parts.kernel.netlink.close();
+  }
+
+  async #checkFirewall(): Promise<void> {
+    const tampered = await this.#inTurn(() => this.#parts.firewall.tampered()).catch(() => false);
+    if (tampered) this.#tell('firewall');
+  }
+
+  #judge(notice: Notice): void {
+    const what = judge(notice, this.#parts, this.#plan);
+    if (what !== undefined) this.#tell(what);
+  }
+
+  #tell(what: string): void {
+    for (const onChange of this.#subscribers) onChange(what);
+  }
+
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const guarded = async () => {
+      this.#deferred ??= [];
+      try {
+        return await task();
+      } finally {
+        // The notices of the last writes are still in the socket.
+        setImmediate(() => this.#settle());
+      }
+    };
+    const run = this.#turn.then(guarded, guarded);
+    this.#turn = run.catch(() => undefined);
+    return run;
+  }
+
+  #settle(): void {
+    const notices = this.#deferred ?? [];
+    this.#deferred = undefined;
+    if (!this.#closed.signal.aborted) for (const notice of notices) this.#judge(notice);
+  }
 }

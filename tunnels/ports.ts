@@ -1,4 +1,5 @@
 /** What `tunnels/` needs of the machine, passed in: programs, folders, a clock. */
+import type { Netlink } from './netlink/types.ts';
 
 /** Runs a program to its end. Rejects when it cannot be started or exits with another code than 0; `message` then holds its stderr. */
 export type Runner = (program: string, args: readonly string[], options?: RunOptions) => Promise<string>;
@@ -16,6 +17,8 @@ export interface DataplaneOptions {
   readonly run?: Runner;
   /** Milliseconds since the epoch. Default: `Date.now`. */
   readonly now?: () => number;
+  /** Opens the netlink sockets; a test passes a fake. */
+  readonly netlink?: () => Netlink;
   /** Default: `nft`, found on PATH. */
   readonly nft?: string;
   /** Default: `wireguard-go`, found on PATH. */

@@ -1,0 +1,65 @@
+/** Errors of the dataplane: a stable code, the part and the thing they are about, and the way out. */
+import type { Change, DataplaneError, Part } from './dataplane.ts';
+
+/** A `DataplaneError` that can be thrown. */
+export class DataplaneFailure extends Error implements DataplaneError {
+  override readonly name = 'DataplaneFailure';
+  readonly part: Part;
+  readonly code: string;
+  readonly node?: string;
+
+  constructor(error: DataplaneError) {
+    super(error.message, error.cause === undefined ? undefined : { cause: error.cause });
+    this.part = error.part;
+    this.code = error.code;
+    if (error.node !== undefined) this.node = error.node;
+  }
+}
+
+/** Collects what one `set` did and what it could not do; one failed item never stops the others. */
+export class Outcome {
+  readonly changes: Change[] = [];
+  readonly errors: DataplaneError[] = [];
+
+  changed(change: Change): void {
+    this.changes.push(change);
+  }
+
+  failed(error: DataplaneError): void {
+    this.errors.push(error);
+  }
+}
+
+/** The kernel's or a program's refusal, told with what it was about. */
+export function refused(part: Part, what: string, cause: unknown): DataplaneError {
+  const code = codeOf(cause);
+  if (code === 'EPERM' || code === 'EACCES' || code === 'NOT_PERMITTED') {
+    return {
+      part,
+      code: 'NOT_PERMITTED',
+      message: `${part} ${what}: not permitted; run as root or with CAP_NET_ADMIN`,
+      cause,
+    };
+  }
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return { part, code: `${part.toUpperCase()}_FAILED`, message: `${part} ${what}: ${text}`, cause };
+}
+
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** A change, with `repaired` only where it is so. */
+export function change(
+  part: Part,
+  action: Change['action'],
+  details: { what: string; repaired?: boolean },
+): Change {
+  return {
+    part,
+    action,
+    what: details.what,
+    ...(details.repaired === true ? { repaired: true } : {}),
+  };
+}

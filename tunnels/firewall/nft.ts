@@ -1,0 +1,66 @@
+/** Runs nft(8): one JSON document is one transaction, and a listing is one JSON document. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Runner } from '../ports.ts';
+import { type Command, TABLE } from './ruleset.ts';
+
+export interface Listed {
+  /** From the table's comment; empty when it has none of ours. */
+  readonly digest: string;
+  /** Everything but handles and the nodes' addresses: equal text, equal table. */
+  readonly listing: string;
+  readonly elements: Map<string, ReadonlySet<string>>;
+}
+
+export interface Nft {
+  /** All or nothing. */
+  run(commands: readonly Command[]): Promise<void>;
+  /** Undefined: there is no such table. */
+  list(): Promise<Listed | undefined>;
+}
+
+export function createNft(options: { run: Runner; nft: string; dry?: boolean }): Nft {
+  return {
+    run: async (commands) => {
+      if (options.dry === true) return;
+      // In a file: nft cannot open the socket that a child of Node has as its standard input.
+      const folder = await mkdtemp(join(tmpdir(), 'sheath-nft-'));
+      try {
+        const file = join(folder, 'commands.json');
+        await writeFile(file, JSON.stringify({ nftables: commands }), { mode: 0o600 });
+        await options.run(options.nft, ['-j', '-f', file]);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    list: async () => {
+      try {
+        return parseListing(
+          await options.run(options.nft, ['-j', 'list', 'table', TABLE.family, TABLE.name]),
+        );
+      } catch (error) {
+        if (error instanceof Error && /No such file or directory/.test(error.message)) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+function parseListing(text: string): Listed {
+  const { nftables } = JSON.parse(text) as { nftables: readonly Record<string, unknown>[] };
+  const elements = new Map<string, ReadonlySet<string>>();
+  let digest = '';
+  const objects = nftables.flatMap((entry): unknown[] => {
+    const [kind = '', value] = Object.entries(entry)[0] ?? [];
+    if (kind === 'metainfo' || typeof value !== 'object' || value === null) return [];
+    const { handle: _, elem, ...rest } = value as Record<string, unknown>;
+    if (kind === 'table' && typeof rest['comment'] === 'string')
+      digest = rest['comment'].replace(/^sheath /, '');
+    const nodes = kind === 'set' && typeof rest['name'] === 'string' && rest['name'].startsWith('nodes');
+    if (!nodes) return [{ [kind]: { ...rest, elem } }];
+    elements.set(String(rest['name']), new Set(Array.isArray(elem) ? elem.map(String) : []));
+    return [{ [kind]: rest }];
+  });
+  return { digest, listing: JSON.stringify(objects), elements };
+}

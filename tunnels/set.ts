@@ -1,0 +1,123 @@
+/**
+ * The order of one `set` across the parts: what accepts before what sends, and what sends is withdrawn before what accepts.
+ *
+ *   sysctls ▸ firewall ▸ devices ▸ peers ▸ routes ▸ rules    then    rules ▸ routes ▸ peers ▸ devices ▸ firewall ▸ sysctls
+ *   ────────────────── additions ───────────────────             ──────────────────────── removals ────────────────────
+ */
+import type { DesiredState, Pending, Report } from './dataplane.ts';
+import { type Devices, indexesOf, type LiveDevice, reportOf } from './devices/devices.ts';
+import { underlayLinks } from './devices/mtu.ts';
+import type { DeviceRequest, TunnelDriver } from './driver.ts';
+import { type Outcome, refused } from './failure.ts';
+import type { Firewall } from './firewall/firewall.ts';
+import type { Kernel } from './kernel.ts';
+import { flushCachedRoutes } from './routing/flush.ts';
+import type { Routes } from './routing/routes.ts';
+import type { Rules } from './routing/rules.ts';
+import type { SysctlRequest, Sysctls } from './sysctl.ts';
+
+export interface Parts {
+  readonly kernel: Kernel;
+  readonly sysctls: Sysctls;
+  readonly firewall: Firewall;
+  readonly devices: Devices;
+  readonly driver: TunnelDriver;
+  readonly routes: Routes;
+  readonly rules: Rules;
+}
+
+export async function setAll(parts: Parts, desired: DesiredState, outcome: Outcome): Promise<Report> {
+  const { plan } = desired;
+  const underlay = await underlayNames(parts, desired, outcome);
+  await parts.sysctls.set({ ours: [], underlay }, outcome);
+  await parts.firewall.set(plan, outcome);
+  const live = await parts.devices.set(plan, outcome);
+  const sysctls = { ours: live.map(({ link }) => link.name), underlay };
+  await parts.sysctls.set({ ...sysctls, underlay: [] }, outcome);
+  const ready = await configure(parts, { desired, live }, outcome);
+  await route(parts, { desired, live }, outcome);
+  for (const { plan: device } of ready) await parts.driver.prune(device.name, outcome);
+  const pending = await takeBack(parts, { desired, sysctls }, outcome);
+  return {
+    changes: outcome.changes,
+    errors: outcome.errors,
+    devices: live.map(reportOf),
+    pending,
+  };
+}
+
+/** What is withdrawn after all else: devices, and when the last is gone, what served them. */
+async function takeBack(
+  parts: Parts,
+  { desired, sysctls }: { desired: DesiredState; sysctls: SysctlRequest },
+  outcome: Outcome,
+): Promise<readonly Pending[]> {
+  const { plan } = desired;
+  const pending = await attempt([], outcome, () => parts.devices.prune(plan, outcome));
+  if (plan.devices.length > 0 || pending.length === 0) {
+    await parts.firewall.prune(plan, outcome);
+    await attempt(undefined, outcome, () => parts.sysctls.restore(sysctls, outcome));
+  }
+  return pending;
+}
+
+async function underlayNames(parts: Parts, { plan }: DesiredState, outcome: Outcome): Promise<string[]> {
+  if (plan.devices.length === 0) return [];
+  const links = await attempt([], outcome, () => underlayLinks(plan.ownAddresses, parts.kernel));
+  return links.map(({ name }) => name);
+}
+
+interface Live {
+  readonly desired: DesiredState;
+  readonly live: readonly LiveDevice[];
+}
+
+/** @returns the devices that could be read. */
+async function configure(parts: Parts, { desired, live }: Live, outcome: Outcome): Promise<LiveDevice[]> {
+  const ready: LiveDevice[] = [];
+  for (const device of live) {
+    const request: DeviceRequest = {
+      device: device.plan,
+      implementation: device.implementation,
+      plan: desired.plan,
+      desired,
+    };
+    try {
+      await parts.driver.refresh(request);
+      await parts.driver.configure(request, outcome);
+      ready.push(device);
+    } catch (cause) {
+      parts.driver.forget(device.plan.name);
+      parts.kernel.spoil('links');
+      outcome.failed(refused('device', device.plan.name, cause));
+    }
+  }
+  return ready;
+}
+
+async function route(parts: Parts, { desired, live }: Live, outcome: Outcome): Promise<void> {
+  const { plan, routes } = desired;
+  await attempt(undefined, outcome, async () => {
+    await parts.routes.refresh(routes, indexesOf(live), plan.routing);
+    await parts.rules.refresh(routes);
+    const added = await parts.routes.add(outcome, plan.routing);
+    const ruled = await parts.rules.add(outcome, plan.routing);
+    const unruled = await parts.rules.remove(outcome);
+    const removed = await parts.routes.remove(outcome);
+    const device = live[0];
+    // Removals count too: a socket that caches the way into a tunnel that is withdrawn loses its packets there.
+    if ([added, ruled, unruled, removed].some((families) => families.has(6)) && device !== undefined) {
+      await flushCachedRoutes(parts.kernel, device.link.index);
+    }
+  });
+}
+
+/** A part that cannot even be read is one error, not the end of the others. */
+async function attempt<T>(otherwise: T, outcome: Outcome, task: () => Promise<T>): Promise<T> {
+  try {
+    return await task();
+  } catch (cause) {
+    outcome.failed(refused('route', 'reading the kernel', cause));
+    return otherwise;
+  }
+}

@@ -1,0 +1,42 @@
+/** wireguard-go: WireGuard where the kernel has none. It outlives whoever starts it, so that a restart of ours loses nothing. */
+import { DataplaneFailure } from '../failure.ts';
+import type { Runner } from '../ports.ts';
+
+/** The only folder that wireguard-go knows. */
+export const DEFAULT_SOCKET_DIR = '/var/run/wireguard';
+
+export interface UserspaceOptions {
+  readonly run: Runner;
+  readonly wireguardGo: string;
+  readonly socketDir: string;
+}
+
+/**
+ * Starts it for one device, and returns when the device and its socket are there: it puts itself into the background.
+ * Its socket folder is shared by all network namespaces; another one is laid over it in a mount namespace of its own.
+ */
+export async function startUserspace(device: string, options: UserspaceOptions): Promise<void> {
+  const { run, wireguardGo, socketDir } = options;
+  // Without it, it refuses to run where the kernel could do better; that is ours to judge.
+  const env = { WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1' };
+  try {
+    if (socketDir === DEFAULT_SOCKET_DIR) {
+      await run(wireguardGo, [device], { env });
+      return;
+    }
+    const script = 'mkdir -p -m 0700 "$1" "$2" && mount --bind "$1" "$2" && exec "$3" "$4"';
+    await run(
+      'unshare',
+      ['--mount', 'sh', '-c', script, 'sh', socketDir, DEFAULT_SOCKET_DIR, wireguardGo, device],
+      { env },
+    );
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new DataplaneFailure({
+      part: 'device',
+      code: 'USERSPACE_FAILED',
+      message: `device ${device}: the kernel has no WireGuard, and wireguard-go did not start (${reason}); install wireguard-go and make /dev/net/tun available`,
+      cause,
+    });
+  }
+}
