@@ -1,5 +1,16 @@
-/** Stub: the signature that others build on. */
-import type { MeshPlan, PeerStatus } from './types.ts';
+/**
+ * Whose handshake to provoke, and when.
+ *
+ * WireGuard makes a handshake at once when a fresh peer gets a persistent keepalive. When both ends initiate together their
+ * initiations cross, and both wait 5 s (REKEY_TIMEOUT); so does an initiator whom the other end did not know yet. Therefore the
+ * Node with the lower name begins and the other waits 3 s; and a link without an answer after 1 s is removed and added again,
+ * which resets that wait, then after 2 s, 4 s, ... up to a minute.
+ */
+import type { MeshPlan, PeerLink, PeerPlan, PeerStatus } from './types.ts';
+
+const YIELD = 3_000;
+const FIRST_RESTART = 1_000;
+const LONGEST_PAUSE = 60_000;
 
 /** What we tried so far for one peer's newest link, which waits for its first handshake. */
 export interface Attempt {
@@ -15,6 +26,7 @@ export interface Attempt {
 
 export interface InitiationsInput {
   readonly plan: MeshPlan;
+  /** From the same plan. */
   readonly statuses: ReadonlyMap<string, PeerStatus>;
   /** What the last call returned as `attempts`; empty at the start. */
   readonly attempts: ReadonlyMap<string, Attempt>;
@@ -33,6 +45,63 @@ export interface Initiations {
   readonly nextAt?: number;
 }
 
-export function initiations(_input: InitiationsInput): Initiations {
-  throw new Error('initiations: not built yet');
+/** Established peers are in none of these: they have the configured keepalive. */
+export function initiations({ plan, statuses, attempts, now }: InitiationsInput): Initiations {
+  const keepalive = new Set<string>();
+  const restart: string[] = [];
+  const next = new Map<string, Attempt>();
+  for (const peer of plan.peers) {
+    const { node } = peer;
+    const status = statuses.get(node);
+    const link = waitingLink(peer, status);
+    if (link === undefined) {
+      // It had a handshake, and is silent: keep asking, also when nobody has anything to send.
+      if (status?.state === 'degraded' && status.driver === 'wireguard') keepalive.add(node);
+      continue;
+    }
+    const begins = plan.self < node;
+    const { attempt, initiates, restarts } = advance(attempts.get(node), { link, begins, now });
+    next.set(node, attempt);
+    if (initiates) keepalive.add(node);
+    if (restarts) restart.push(node);
+  }
+  const nextAt = Math.min(...Array.from(next.values(), (attempt) => attempt.nextAt));
+  return { keepalive, restart, attempts: next, ...(next.size === 0 ? {} : { nextAt }) };
+}
+
+/** The newest link while it has no handshake. */
+function waitingLink(peer: PeerPlan, status: PeerStatus | undefined): PeerLink | undefined {
+  const newest = peer.links.at(-1);
+  if (newest?.driver !== 'wireguard') return undefined;
+  const proved =
+    status?.generation === newest.generation &&
+    status.lastHandshake !== undefined &&
+    status.state !== 'configured';
+  return proved ? undefined : newest;
+}
+
+interface Moment {
+  readonly link: PeerLink;
+  /** Whether it is ours to initiate at once. */
+  readonly begins: boolean;
+  readonly now: number;
+}
+
+interface Step {
+  readonly attempt: Attempt;
+  readonly initiates: boolean;
+  readonly restarts: boolean;
+}
+
+function advance(known: Attempt | undefined, { link, begins, now }: Moment): Step {
+  const name = `${link.generation} ${link.publicKey}`;
+  const attempt = known?.link === name ? known : { link: name, since: now, restarts: 0, nextAt: now };
+  const beginsAt = attempt.since + (begins ? 0 : YIELD);
+  if (now < beginsAt) return { attempt: { ...attempt, nextAt: beginsAt }, initiates: false, restarts: false };
+  const restartAt = attempt.nextAt <= beginsAt ? beginsAt + FIRST_RESTART : attempt.nextAt;
+  if (now < restartAt)
+    return { attempt: { ...attempt, nextAt: restartAt }, initiates: true, restarts: false };
+  const restarts = attempt.restarts + 1;
+  const nextAt = now + Math.min(FIRST_RESTART * 2 ** restarts, LONGEST_PAUSE);
+  return { attempt: { ...attempt, restarts, nextAt }, initiates: true, restarts: true };
 }

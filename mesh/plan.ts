@@ -1,6 +1,13 @@
-/** Stub: the signature that others build on. */
+/** Records to what this node wants the kernel to be. Pure: the same input, in whatever order, gives the same text. */
 import type { PublicKey } from '../keys/generation.ts';
-import type { Evidence, MeshConfig, MeshPlan, NodeRecord } from './types.ts';
+import { compareText } from './address.ts';
+import { type Claim, compareClaims, type Defeat, judge } from './claims.ts';
+import { type BuiltPeer, type Context, contextOf, screen } from './context.ts';
+import { keyDisputes } from './key-claims.ts';
+import { buildPeer, type Losses } from './peer.ts';
+import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from './types.ts';
+
+export { type KeyContention, keyContenders } from './key-claims.ts';
 
 export interface PlanInput {
   /** This node's own record: its live generations, addresses and prefixes. */
@@ -11,21 +18,61 @@ export interface PlanInput {
   readonly evidence: Evidence;
 }
 
-export function plan(_input: PlanInput): MeshPlan {
-  throw new Error('plan: not built yet');
-}
-
-/** Two or more Nodes that publish one key: who is tried now, and who waits, in the order they are to be tried. */
-export interface KeyContention {
-  readonly publicKey: PublicKey;
-  readonly holder: { readonly node: string };
-  readonly others: readonly { readonly node: string; readonly uid: string }[];
-}
-
 /**
- * For the agent: when `holder` is not established some 30 s after it is tried, put the uid of the next of `others` into
- * `evidence.keyHolders`; once one is established, keep it there.
+ * A record that did not change, and whose claims are judged as before, gives the same `PeerPlan` object as before: what changed
+ * is told by `===`. While `contested` is not empty the plan is provisional: read those Nodes into `evidence.nodes` first.
  */
-export function keyContenders(_plan: MeshPlan): readonly KeyContention[] {
-  throw new Error('keyContenders: not built yet');
+export function plan({ self, records, config, evidence }: PlanInput): MeshPlan {
+  const context = contextOf(self, config);
+  const base = {
+    self: self.name,
+    encryption: config.encryption,
+    mode: config.mode,
+    scope: config.scope,
+    routing: config.routing,
+    ownPrefixes: self.prefixes,
+    ownAddresses: self.endpoints,
+    exempt: config.exempt,
+  };
+  if (config.encryption === 'none') return { ...base, devices: [], peers: [], refused: [], contested: [] };
+  const others = records
+    .filter(({ name, uid }) => name !== self.name && uid !== self.uid)
+    .sort((a, b) => compareText(a.name, b.name));
+  const { losses, contested } = settle(context, others, evidence);
+  const built = others.map((record) => buildPeer(context, record, losses.get(record)));
+  return { ...base, devices: context.devices, ...collect(built), contested };
+}
+
+function collect(built: readonly BuiltPeer[]): Pick<MeshPlan, 'peers' | 'refused'> {
+  const peers: PeerPlan[] = [];
+  const refused: Refusal[] = [];
+  for (const { peer, refusals } of built) {
+    if (peer !== undefined) peers.push(peer);
+    for (const refusal of refusals) refused.push(refusal);
+  }
+  return { peers, refused };
+}
+
+interface Settlement {
+  /** Only of records that lost something. */
+  readonly losses: ReadonlyMap<NodeRecord, Losses>;
+  readonly contested: readonly string[];
+}
+
+function settle(context: Context, others: readonly NodeRecord[], evidence: Evidence): Settlement {
+  const claims: Claim[] = [];
+  for (const record of others) for (const claim of screen(context, record).claims) claims.push(claim);
+  const { defeats, contenders } = judge(claims.sort(compareClaims), evidence);
+  const losses = new Map<NodeRecord, { defeats: Defeat[]; keys: Map<PublicKey, string> }>();
+  const lossesOf = (record: NodeRecord): { defeats: Defeat[]; keys: Map<PublicKey, string> } => {
+    const found = losses.get(record) ?? { defeats: [], keys: new Map<PublicKey, string>() };
+    losses.set(record, found);
+    return found;
+  };
+  for (const defeat of defeats) lossesOf(defeat.claim.owner).defeats.push(defeat);
+  for (const [key, [holder, ...waiting]] of keyDisputes(others, evidence)) {
+    if (holder !== undefined) for (const record of waiting) lossesOf(record).keys.set(key, holder.name);
+  }
+  const unread = [...contenders].filter(({ uid }) => !evidence.nodes.has(uid)).map(({ name }) => name);
+  return { losses, contested: unread.sort(compareText) };
 }

@@ -1,5 +1,28 @@
-/** Stub: the signature that others build on. */
-import type { DeviceName, MeshPlan, Observation, PeerStatus } from './types.ts';
+/**
+ * What was planned and what was seen to how each peer stands.
+ *
+ *   configured    in the kernel, no handshake yet
+ *   established   a handshake was seen on a link: it may have a route
+ *   routed        it has one
+ *   degraded      it had proved itself and does so no more: keeps its route
+ *
+ * A handshake that is found counts, however the agent came to know of the peer: so a restarted agent takes over what works. Idle is
+ * not down: WireGuard renews a session only when there is something to send.
+ */
+import type { PublicKey } from '../keys/generation.ts';
+import { compareText } from './address.ts';
+import { refusedStatus } from './refused-status.ts';
+import type {
+  DeviceName,
+  MeshPlan,
+  Observation,
+  PeerLink,
+  PeerPlan,
+  PeerState,
+  PeerStatus,
+  Problem,
+} from './types.ts';
+import { KEEPALIVE_SIZE, STALE_AFTER, UNANSWERED_AFTER, WIREGUARD_TIMES } from './wireguard-times.ts';
 
 export interface StatusInput {
   readonly plan: MeshPlan;
@@ -9,11 +32,169 @@ export interface StatusInput {
   /** Names of the Nodes whose routes are in the kernel. */
   readonly routed: ReadonlySet<string>;
   readonly deviceMtu: ReadonlyMap<DeviceName, number>;
-  /** Milliseconds since the epoch. */
+  /** When the observations were read, in milliseconds since the epoch. */
   readonly now: number;
 }
 
 /** By node name, sorted. One for every other Node in the plan: its peers, and those it refuses whole. */
-export function peerStatuses(_input: StatusInput): ReadonlyMap<string, PeerStatus> {
-  throw new Error('peerStatuses: not built yet');
+export function peerStatuses(input: StatusInput): ReadonlyMap<string, PeerStatus> {
+  const { plan, previous } = input;
+  const scene: Scene = {
+    ...input,
+    seen: new Map(input.observations.map((seen) => [`${seen.device} ${seen.publicKey}`, seen])),
+    contended: new Set(
+      plan.refused.flatMap(({ code, publicKey }) => (code === 'KEY_CLAIMED' && publicKey ? [publicKey] : [])),
+    ),
+  };
+  const statuses = plan.peers.map((peer) => peerStatus(scene, peer));
+  const planned = new Set(plan.peers.map(({ node }) => node));
+  const others = Map.groupBy(
+    plan.refused.filter(({ node }) => !planned.has(node)),
+    ({ node }) => node,
+  );
+  for (const [node, refusals] of others) statuses.push(refusedStatus(node, refusals));
+  return new Map(
+    statuses
+      .sort((a, b) => compareText(a.node, b.node))
+      .map((status) => [status.node, withSince(status, previous.get(status.node), input.now)]),
+  );
+}
+
+interface Scene extends StatusInput {
+  readonly seen: ReadonlyMap<string, Observation>;
+  /** Keys that several Nodes publish: a handshake proves something only when it comes from where the record says. */
+  readonly contended: ReadonlySet<PublicKey>;
+}
+
+/** A status but for the time at which it began. */
+export type Snapshot = Omit<PeerStatus, 'since'>;
+
+function withSince(status: Snapshot, previous: PeerStatus | undefined, now: number): PeerStatus {
+  return { ...status, since: previous?.state === status.state ? previous.since : now };
+}
+
+interface View {
+  readonly peer: PeerPlan;
+  readonly link: PeerLink;
+  readonly seen: Observation | undefined;
+  readonly established: boolean;
+  /** Of the same link; undefined when the peer was on another one, or not known. */
+  readonly before: PeerStatus | undefined;
+  readonly unansweredSince: number | undefined;
+}
+
+function peerStatus(scene: Scene, peer: PeerPlan): Snapshot {
+  const view = viewOf(scene, peer);
+  const { link, seen } = view;
+  const { state, reason } = judge(scene, view);
+  const mtu = scene.deviceMtu.get(link.device);
+  return {
+    node: peer.node,
+    state,
+    generation: link.generation,
+    driver: link.driver,
+    endpoint: endpointText(view),
+    publicKey: link.publicKey,
+    ...(seen?.lastHandshake === undefined ? {} : { lastHandshake: seen.lastHandshake }),
+    receivedBytes: seen?.receivedBytes ?? 0,
+    sentBytes: seen?.sentBytes ?? 0,
+    ...(seen === undefined ? {} : { observedAt: scene.now }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(view.unansweredSince === undefined ? {} : { unansweredSince: view.unansweredSince }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+/** The newest established link; with none, the one it was on; else the newest. */
+function viewOf(scene: Scene, peer: PeerPlan): View {
+  const last = scene.previous.get(peer.node);
+  const onLink = (link: PeerLink): boolean =>
+    link.generation === last?.generation && link.publicKey === last.publicKey;
+  const link =
+    peer.links.findLast((candidate) => isEstablished(scene, peer, candidate)) ??
+    peer.links.find(onLink) ??
+    peer.links.at(-1);
+  if (link === undefined) throw new Error(`${peer.node} has no link: a plan never says so`);
+  const seen = observationOf(scene, link);
+  const before = onLink(link) ? last : undefined;
+  const established = isEstablished(scene, peer, link);
+  const unansweredSince = established ? silenceSince(scene, { link, seen, before }) : undefined;
+  return { peer, link, seen, established, before, unansweredSince };
+}
+
+function observationOf(scene: Scene, link: PeerLink): Observation | undefined {
+  return scene.seen.get(`${link.device} ${link.publicKey}`);
+}
+
+function isEstablished(scene: Scene, peer: PeerPlan, link: PeerLink): boolean {
+  const seen = observationOf(scene, link);
+  if (seen?.lastHandshake === undefined) return false;
+  if (!scene.contended.has(link.publicKey)) return true;
+  return seen.endpoint !== undefined && peer.addresses.includes(seen.endpoint.address);
+}
+
+/**
+ * Since when we send and hear nothing. Counters that went back belong to a device made anew. Empty packets want no
+ * answer, and there may be one every 10 s. Silence of both sides changes nothing: what was not answered still is not.
+ */
+function silenceSince(
+  { now }: Scene,
+  { link, seen, before }: Pick<View, 'link' | 'seen' | 'before'>,
+): number | undefined {
+  if (link.driver !== 'wireguard' || seen === undefined || before === undefined) return undefined;
+  const received = seen.receivedBytes - before.receivedBytes;
+  const sent = seen.sentBytes - before.sentBytes;
+  if (received !== 0 || sent < 0) return undefined;
+  const elapsed = Math.max(0, now - (before.observedAt ?? now));
+  const keepalives = 1 + Math.floor(elapsed / (WIREGUARD_TIMES.keepaliveTimeout * 1000));
+  return sent > keepalives * KEEPALIVE_SIZE ? (before.unansweredSince ?? now) : before.unansweredSince;
+}
+
+interface Verdict {
+  readonly state: PeerState;
+  readonly reason?: Problem;
+}
+
+function judge(scene: Scene, view: View): Verdict {
+  const { routed, now } = scene;
+  const { peer, unansweredSince, seen } = view;
+  if (!view.established) return withoutHandshake(scene, view);
+  if (unansweredSince !== undefined && now - unansweredSince >= UNANSWERED_AFTER)
+    return { state: 'degraded', reason: noAnswer(view, now - unansweredSince) };
+  const keepalive = scene.plan.devices.find(({ name }) => name === view.link.device)?.keepalive ?? 0;
+  const age = now - (seen?.lastHandshake ?? now);
+  if (keepalive > 0 && view.link.driver === 'wireguard' && age > STALE_AFTER)
+    return { state: 'degraded', reason: noAnswer(view, age) };
+  if (routed.has(peer.node)) return { state: 'routed' };
+  const message = `${peer.node} is established on generation ${view.link.generation}, its route is set next`;
+  return { state: 'established', reason: { code: 'NO_ROUTE_YET', message } };
+}
+
+const PROVED: ReadonlySet<PeerState> = new Set(['established', 'routed', 'degraded']);
+
+/** Who proved itself with this very key keeps its route while the device is made anew, and so does one that has a route already. */
+function withoutHandshake(scene: Scene, { peer, link, before, seen }: View): Verdict {
+  const known = scene.previous.has(peer.node);
+  const proved = known ? before !== undefined && PROVED.has(before.state) : scene.routed.has(peer.node);
+  const where = `${peer.endpoint}${link.port === 0 ? '' : `:${link.port}`}`;
+  const contended = scene.contended.has(link.publicKey) && seen?.lastHandshake !== undefined;
+  const message = contended
+    ? `another node answers with the key of ${peer.node}; see which of the two was cloned, and remove its state directory`
+    : `no handshake with ${peer.node} yet; does UDP reach ${where}, and is the agent there running?`;
+  return { state: proved ? 'degraded' : 'configured', reason: { code: 'NO_HANDSHAKE', message } };
+}
+
+function noAnswer({ peer, link, seen }: View, silence: number): Problem {
+  const seconds = Math.round(silence / 1000);
+  const where = seen?.endpoint?.address ?? peer.endpoint;
+  return {
+    code: 'NO_ANSWER',
+    message: `${peer.node} has not answered for ${seconds} s; is the node up, and does UDP pass to and from ${where} (port ${link.port})?`,
+  };
+}
+
+function endpointText({ peer, link, seen }: View): string {
+  const { address, port } = seen?.endpoint ?? { address: peer.endpoint, port: link.port };
+  const host = address.includes(':') ? `[${address}]` : address;
+  return port === 0 ? host : `${host}:${port}`;
 }

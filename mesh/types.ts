@@ -255,6 +255,8 @@ export interface PeerStatus {
   readonly lastHandshake?: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  /** When the counters were read, in milliseconds since the epoch. */
+  readonly observedAt?: number;
   /** MTU of the device that leads to it. */
   readonly mtu?: number;
   /**

@@ -1,0 +1,155 @@
+/**
+ * What records claim of the address space, and who is right when two claim the same.
+ *
+ * Two claims of different Nodes contend when they share an address: prefixes that are equal or nested, one endpoint published
+ * twice, an endpoint inside another Node's prefix. The order in which they are heard is the same on every node and after every
+ * restart, whoever was seen first:
+ *
+ *   1. vouched for: a prefix inside the Node's `spec.podCIDRs`, an endpoint among its `status.addresses`
+ *   2. not covering: a prefix that swallows claims of two or more other Nodes is heard after theirs
+ *   3. older: the Node's creation time, then its uid
+ *
+ * A claim stands unless one that stands already contends with it. A refused claim therefore takes nothing from anybody.
+ */
+import { compareText } from './address.ts';
+import { contains, type Range, rangeOf, rangeOfAddress } from './prefix.ts';
+import type { Address, Evidence, NodeRecord, Prefix } from './types.ts';
+
+export type Claim = Range & { readonly owner: NodeRecord } & (
+    | { readonly kind: 'prefix'; readonly text: Prefix }
+    | { readonly kind: 'endpoint'; readonly text: Address }
+  );
+
+/** A claim that does not stand, the one that stands in its way, and by which of the three rules. */
+export interface Defeat {
+  readonly claim: Claim;
+  readonly winner: Claim;
+  readonly rule: 'vouched' | 'covering' | 'older';
+}
+
+export interface Judgement {
+  readonly defeats: readonly Defeat[];
+  /** Whose claims contend: what the API server vouches for decides. */
+  readonly contenders: ReadonlySet<NodeRecord>;
+}
+
+const derived = new WeakMap<NodeRecord, readonly Claim[]>();
+
+/** Worked out once a record. */
+export function claimsOf(record: NodeRecord): readonly Claim[] {
+  const known = derived.get(record);
+  if (known !== undefined) return known;
+  const claims: Claim[] = [
+    ...record.prefixes.map((text) => ({ owner: record, kind: 'prefix' as const, text, ...rangeOf(text) })),
+    ...record.endpoints.map((text) => ({
+      owner: record,
+      kind: 'endpoint' as const,
+      text,
+      ...rangeOfAddress(text),
+    })),
+  ];
+  derived.set(record, claims);
+  return claims;
+}
+
+/** Ranges in the order of their first address, the wider before what it holds. */
+export function compareClaims(a: Range, b: Range): number {
+  return compareText(a.first, b.first) || compareText(b.last, a.last);
+}
+
+/** `sorted` by `compareClaims`. */
+export function judge(sorted: readonly Claim[], evidence: Evidence): Judgement {
+  const { rivals, covered } = contentions(sorted);
+  const ranked = Array.from(rivals.keys(), (claim) => rank(claim, covered, evidence)).sort(compareRanks);
+  const ranks = new Map(ranked.map((entry) => [entry.claim, entry]));
+  const standing = new Set<Claim>();
+  const defeats: Defeat[] = [];
+  for (const entry of ranked) {
+    const winner = rivals.get(entry.claim)?.find((rival) => standing.has(rival));
+    const winning = winner === undefined ? undefined : ranks.get(winner);
+    if (winning === undefined) standing.add(entry.claim);
+    else defeats.push({ claim: entry.claim, winner: winning.claim, rule: decidedBy(winning, entry) });
+  }
+  return { defeats, contenders: new Set(Array.from(rivals.keys(), (claim) => claim.owner)) };
+}
+
+interface Contentions {
+  readonly rivals: ReadonlyMap<Claim, Claim[]>;
+  /** Claims that swallow claims of other Nodes: of which one, or of several. */
+  readonly covered: ReadonlyMap<Claim, NodeRecord | 'several'>;
+}
+
+/** One sweep: prefixes nest or are apart, so those that are still open when a claim begins are exactly those that hold it. */
+function contentions(sorted: readonly Claim[]): Contentions {
+  const rivals = new Map<Claim, Claim[]>();
+  const covered = new Map<Claim, NodeRecord | 'several'>();
+  const open: Claim[] = [];
+  for (const claim of sorted) {
+    for (let top = open.at(-1); top !== undefined && top.last < claim.first; top = open.at(-1)) open.pop();
+    for (const outer of open) {
+      if (outer.owner === claim.owner) continue;
+      append(rivals, outer, claim);
+      append(rivals, claim, outer);
+      const inside = covered.get(outer);
+      if (outer.first === claim.first && outer.last === claim.last) continue;
+      covered.set(outer, inside === undefined || inside === claim.owner ? claim.owner : 'several');
+    }
+    open.push(claim);
+  }
+  return { rivals, covered };
+}
+
+function append(map: Map<Claim, Claim[]>, key: Claim, value: Claim): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+interface Rank {
+  readonly claim: Claim;
+  readonly vouched: boolean;
+  readonly covering: boolean;
+}
+
+function rank(claim: Claim, covered: Contentions['covered'], evidence: Evidence): Rank {
+  return { claim, vouched: isVouched(claim, evidence), covering: covered.get(claim) === 'several' };
+}
+
+function compareRanks(a: Rank, b: Rank): number {
+  return (
+    Number(b.vouched) - Number(a.vouched) ||
+    Number(a.covering) - Number(b.covering) ||
+    compareAge(a.claim.owner, b.claim.owner) ||
+    compareClaims(a.claim, b.claim)
+  );
+}
+
+function decidedBy(winner: Rank, loser: Rank): Defeat['rule'] {
+  if (winner.vouched !== loser.vouched) return 'vouched';
+  return winner.covering !== loser.covering ? 'covering' : 'older';
+}
+
+/** The older Node first; of two made in the same second, the lower uid. */
+export function compareAge(a: NodeRecord, b: NodeRecord): number {
+  return compareText(a.createdAt, b.createdAt) || compareText(a.uid, b.uid);
+}
+
+function isVouched(claim: Claim, evidence: Evidence): boolean {
+  const node = evidence.nodes.get(claim.owner.uid);
+  if (node === undefined) return false;
+  if (claim.kind === 'endpoint') return node.addresses.includes(claim.text);
+  return node.podCIDRs.some((cidr) => contains(rangeOf(cidr), claim));
+}
+
+/** Sorted lists into one. */
+export function mergeClaims(a: readonly Claim[], b: readonly Claim[]): Claim[] {
+  const merged: Claim[] = [];
+  let at = 0;
+  for (const claim of a) {
+    for (let next = b[at]; next !== undefined && compareClaims(next, claim) < 0; next = b[++at])
+      merged.push(next);
+    merged.push(claim);
+  }
+  for (const claim of b.slice(at)) merged.push(claim);
+  return merged;
+}

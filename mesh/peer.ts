@@ -1,0 +1,150 @@
+/** One record, and which of its claims stand, to one peer of the plan. */
+import type { Generation, PublicKey } from '../keys/generation.ts';
+import { familyOf } from './address.ts';
+import type { Claim, Defeat } from './claims.ts';
+import { type BuiltPeer, type Context, screen } from './context.ts';
+import { sortedPrefixes } from './lists.ts';
+import { hostPrefix } from './prefix.ts';
+import type { Address, DevicePlan, NodeRecord, PeerLink, PeerPlan, Prefix, Refusal } from './types.ts';
+
+/** What the other records cost this one. */
+export interface Losses {
+  readonly defeats: readonly Defeat[];
+  /** Keys that another Node is tried for, and its name. */
+  readonly keys: ReadonlyMap<PublicKey, string>;
+}
+
+const NONE: Losses = { defeats: [], keys: new Map() };
+
+/** The same object as before while neither the record nor its losses changed. */
+export function buildPeer(context: Context, record: NodeRecord, losses: Losses = NONE): BuiltPeer {
+  const verdict = losses === NONE ? '' : describe(losses);
+  const known = context.peers.get(record);
+  if (known?.verdict === verdict) return known;
+  const built = { verdict, ...planPeer(context, record, losses) };
+  context.peers.set(record, built);
+  return built;
+}
+
+function describe({ defeats, keys }: Losses): string {
+  const lost = defeats.map(({ claim, winner, rule }) => [claim.text, winner.text, winner.owner.name, rule]);
+  return JSON.stringify([lost, ...keys]);
+}
+
+function planPeer(context: Context, record: NodeRecord, losses: Losses): Omit<BuiltPeer, 'verdict'> {
+  const { claims, refusals } = screen(context, record);
+  const lost = new Set(losses.defeats.map(({ claim }) => claim));
+  const stands = (claim: Claim): boolean => !lost.has(claim);
+  const addresses = claims.flatMap((claim) =>
+    claim.kind === 'endpoint' && stands(claim) ? [claim.text] : [],
+  );
+  const prefixes = claims.flatMap((claim) => (claim.kind === 'prefix' && stands(claim) ? [claim.text] : []));
+  const { links, refused } = planLinks(context, record, losses.keys);
+  const endpoint = chooseEndpoint(context, addresses);
+  const all = [...refusals, ...losses.defeats.map(refusalOf), ...refused];
+  if (endpoint === undefined) all.push(refuse(record, withoutEndpoint(context, record, addresses)));
+  if (links.length === 0 || endpoint === undefined) return { peer: undefined, refusals: all };
+  return { peer: assemble(record, { links, endpoint, prefixes, addresses }), refusals: all };
+}
+
+type Parts = Pick<PeerPlan, 'links' | 'endpoint' | 'prefixes' | 'addresses'>;
+
+function assemble(record: NodeRecord, parts: Parts): PeerPlan {
+  const allowedIPs: Prefix[] = [...parts.prefixes, ...parts.addresses.map(hostPrefix)];
+  return { node: record.name, uid: record.uid, ...parts, allowedIPs: sortedPrefixes(allowedIPs) };
+}
+
+/** Of a family that we have too; IPv4 before IPv6, because its header is the smaller. */
+function chooseEndpoint({ families }: Context, addresses: readonly Address[]): Address | undefined {
+  return addresses.find((address) => families.includes(familyOf(address)));
+}
+
+interface Links {
+  readonly links: readonly PeerLink[];
+  readonly refused: readonly Refusal[];
+}
+
+function planLinks(context: Context, record: NodeRecord, claimed: Losses['keys']): Links {
+  const links: PeerLink[] = [];
+  const refused: Refusal[] = [];
+  for (const generation of record.generations) {
+    const { number, publicKey } = generation;
+    const winner = claimed.get(publicKey);
+    if (context.ownKeys.has(publicKey)) refused.push(refuse(record, ownKey(context, number)));
+    else if (winner !== undefined) refused.push(refuse(record, claimedKey(number, publicKey, winner)));
+    else {
+      const device = context.devices.find((ours) => ours.generation === number);
+      if (device?.driver === generation.driver) links.push(planLink(generation, device));
+    }
+  }
+  if (links.length === 0 && refused.length === 0)
+    refused.push(refuse(record, withoutGeneration(context, record)));
+  return { links, refused };
+}
+
+function planLink(generation: Generation, device: DevicePlan): PeerLink {
+  const { number, driver, publicKey } = generation;
+  const port = generation.driver === 'wireguard' ? generation.port : 0;
+  return { generation: number, device: device.name, driver, publicKey, port };
+}
+
+type Reason = Omit<Refusal, 'node' | 'uid'>;
+
+function refuse({ name, uid }: NodeRecord, reason: Reason): Refusal {
+  return { node: name, uid, ...reason };
+}
+
+function ownKey(context: Context, number: number): Reason {
+  return {
+    code: 'KEY_OWN',
+    message: `generation ${number} has a key of this node; if the disk was cloned, remove that node's state directory`,
+    inFavourOf: context.self.name,
+  };
+}
+
+function claimedKey(number: number, publicKey: PublicKey, winner: string): Reason {
+  return {
+    code: 'KEY_CLAIMED',
+    message: `generation ${number} has the key of ${winner} too; whoever completes a handshake keeps it; if the disk was cloned, remove that node's state directory`,
+    inFavourOf: winner,
+    publicKey,
+  };
+}
+
+function withoutGeneration({ devices }: Context, record: NodeRecord): Reason {
+  const theirs = record.generations.map(({ number, driver }) => `${number} (${driver})`).join(', ');
+  const ours = devices.map(({ generation, driver }) => `${generation} (${driver})`).join(', ');
+  const message =
+    theirs === ''
+      ? 'publishes no key yet; is its agent running?'
+      : `has generation ${theirs}, this node has ${ours === '' ? 'none' : ours}; they meet when both agents have moved on`;
+  return { code: 'NO_COMMON_GENERATION', message };
+}
+
+function withoutEndpoint(context: Context, record: NodeRecord, addresses: readonly Address[]): Reason {
+  if (addresses.length > 0)
+    return {
+      code: 'NO_COMMON_FAMILY',
+      message: `is reached at ${addresses.join(', ')}, this node at ${context.self.endpoints.join(', ') || 'no address'}: no family in common`,
+    };
+  const message =
+    record.endpoints.length === 0
+      ? 'publishes no endpoint'
+      : `none of its endpoints is taken: ${record.endpoints.join(', ')}`;
+  return { code: 'ENDPOINT_MISSING', message };
+}
+
+function refusalOf({ claim, winner, rule }: Defeat): Refusal {
+  const why = {
+    vouched: `for which the API server vouches (${winner.kind === 'prefix' ? 'spec.podCIDRs' : 'status.addresses'})`,
+    covering: 'and it covers claims of several Nodes',
+    older: 'and that Node is the older one',
+  }[rule];
+  return {
+    node: claim.owner.name,
+    uid: claim.owner.uid,
+    code: claim.kind === 'prefix' ? 'PREFIX_CLAIMED' : 'ENDPOINT_CLAIMED',
+    message: `${claim.text} contends with ${winner.text} of ${winner.owner.name}, ${why}`,
+    inFavourOf: winner.owner.name,
+  };
+}
