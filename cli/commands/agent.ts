@@ -4,6 +4,7 @@ import { FIELDS } from '../../operator/config/fields.ts';
 import type { Register } from '../command.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../exit.ts';
+import { keepHeapSmall } from '../heap.ts';
 import { RUN_DIR } from '../sources/options.ts';
 import { VERSION } from '../version.ts';
 
@@ -70,6 +71,7 @@ async function run(options: Options, context: Context): Promise<void> {
       "which Node is this? Name it with --node-name or NODE_NAME; 'kubectl get nodes' lists them",
     );
   }
+  keepHeapSmall();
   const { loadLayers } = await import('../../operator/config/load.ts');
   const layers = await loadLayers({
     flags: { ...rest },

@@ -61,9 +61,10 @@ function clusterVerdict({ nodes }: ClusterReport, view: View): string {
     return `${view.paint('warn', 'Not known')}: ${publishing} of ${count(all, 'Node')} published keys, no agent could be asked`;
   }
   const well = nodes.filter(isNodeEncrypted).length;
-  const pairs = nodes.reduce((sum, { agent }) => sum + (agent.answered ? agent.status.peers.length : 0), 0);
-  if (well === all)
-    return `${view.paint('good', 'Encrypted')}: all ${count(all, 'Node')}, ${count(pairs, 'direction')}`;
+  if (well === all) {
+    const who = all === 1 ? 'the one Node' : `all ${all} Nodes, each to every other`;
+    return `${view.paint('good', 'Encrypted')}: ${who}`;
+  }
   const silent = asked === all ? '' : `, ${all - asked} could not be asked`;
   return `${view.paint('bad', well === 0 ? 'NOT encrypted' : 'NOT all encrypted')}: ${well} of ${count(all, 'Node')}${silent}`;
 }
