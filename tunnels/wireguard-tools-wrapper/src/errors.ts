@@ -20,6 +20,8 @@ export type WireGuardErrorCode =
   | 'NO_MEMORY'
   /** The device kept changing while it was read. */
   | 'BUSY'
+  /** A daemon took too long to answer. */
+  | 'TIMEOUT'
   /** The object was closed before the answer came. */
   | 'CLOSED'
   /** The answer cannot be understood, or is for somebody else. */

@@ -10,4 +10,6 @@ export {
   publicKeyBytes,
   publicKeyFromBytes,
 } from './keys.ts';
+export { createWireGuard, type Implementation, openWireGuard, type WireGuardOptions } from './open.ts';
 export type { Device, DeviceChange, Endpoint, Peer, PeerChange, WireGuard } from './types.ts';
+export { SOCKET_DIRECTORY, type UserspaceOptions, UserspaceWireGuard } from './userspace.ts';
