@@ -1,7 +1,16 @@
 /** `sheath agent`: keeps this node's part of the mesh until the signal aborts, and leaves the tunnels up. */
-
+import { pino } from 'pino';
+import { Keyring } from '../../keys/keyring.ts';
+import { createDataplane } from '../../tunnels/create.ts';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import type { Layer } from '../config/load.ts';
+import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts';
+import { OperatorError } from '../errors.ts';
+import { openCluster } from '../kube/open.ts';
+import { assemble } from './assemble.ts';
+import { kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
+import { serve } from './serve.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -22,14 +31,67 @@ export interface AgentOptions {
   readonly logLevel: LogLevel;
   /** Version of the program. */
   readonly version: string;
+  /** Default: the process's. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** What stands in for the kernel, in tests. */
   readonly dataplane?: Dataplane;
+  readonly clock?: Clock;
+  /** From 0 to 1. Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
 /**
  * Resolves when the signal aborted and everything was closed.
- * @throws OperatorError with the program's exit code, when it cannot start.
+ * @throws OperatorError with the program's exit code, when it cannot start; KeyringError when a key is damaged
  */
-export async function runAgent(_options: AgentOptions, _signal: AbortSignal): Promise<void> {
-  throw new Error('not yet');
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const config = resolveConfig(options.layers);
+  const { client, description } = await openCluster(
+    {
+      kubeconfig: options.kubeconfig,
+      context: options.context,
+      environment: options.environment ?? process.env,
+    },
+    `sheath-agent/${options.version}`,
+  );
+  await makeStateDir(options.stateDir);
+  const keyring = Keyring.open(keysFolder(options.stateDir));
+  const log = pino({ level: options.logLevel, base: { node: options.nodeName } });
+  const dataplane = options.dataplane ?? (await openDataplane(options, config));
+  try {
+    const clock = options.clock ?? systemClock;
+    const assembled = await assemble({ options, config, client, keyring, dataplane, log, clock });
+    const servers = await serve(options, assembled);
+    const { encryption, generation } = config.mesh;
+    log.info(
+      { event: 'start', version: options.version, encryption, generation, api: description },
+      'agent started',
+    );
+    try {
+      await assembled.agent.run(signal);
+    } finally {
+      await Promise.all(servers.map((server) => server.close()));
+    }
+    log.info({ event: 'stop' }, 'agent stopped, the tunnels stay up');
+  } finally {
+    client.close();
+    if (options.dataplane === undefined) await dataplane.close();
+  }
+}
+
+async function openDataplane(options: AgentOptions, config: ResolvedConfig): Promise<Dataplane> {
+  const socketDir = wireguardGoFolder(options.runDir);
+  try {
+    return await createDataplane({
+      stateDir: kernelFolder(options.stateDir),
+      userspace: config.mesh.wireguard.userspace,
+      ...(socketDir === undefined ? {} : { socketDir }),
+    });
+  } catch (cause) {
+    throw new OperatorError(
+      'DATAPLANE',
+      `cannot speak with the kernel: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
 }

@@ -1,0 +1,157 @@
+/** Puts the agent together from its parts. Does nothing yet but read the disk. */
+import type { Logger } from 'pino';
+import type { Keyring } from '../../keys/keyring.ts';
+import type { Dataplane } from '../../tunnels/dataplane.ts';
+import type { Clock } from '../clock.ts';
+import type { ResolvedConfig } from '../config/resolve.ts';
+import { createMetrics, type Metrics } from '../http/metrics.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { type Knowledge, loadKnowledge, saveKnowledge, touchKnowledge } from '../records/disk.ts';
+import { NodeRecords } from '../records/nodes.ts';
+import { Agent } from './agent.ts';
+import { Events } from './events.ts';
+import { KernelLoop } from './kernel-loop.ts';
+import { Mesher } from './mesher.ts';
+import { Narrator } from './narrator.ts';
+import { Problems } from './problems.ts';
+import { Publisher } from './publisher.ts';
+import type { AgentOptions } from './run.ts';
+import { StatusView } from './status.ts';
+
+export interface Ingredients {
+  readonly options: AgentOptions;
+  readonly config: ResolvedConfig;
+  readonly client: KubeClient;
+  readonly keyring: Keyring;
+  readonly dataplane: Dataplane;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface Assembled {
+  readonly agent: Agent;
+  readonly view: StatusView;
+  readonly events: Events;
+  readonly metrics: Metrics;
+  readonly mesher: Mesher;
+  readonly kernel: KernelLoop;
+  readonly publisher: Publisher;
+  readonly records: NodeRecords;
+  readonly clock: Clock;
+}
+
+/** @throws OperatorError `STATE_DIR_UNREADABLE` */
+export async function assemble(ingredients: Ingredients): Promise<Assembled> {
+  const { options, config, client, keyring, dataplane, log, clock } = ingredients;
+  const { nodeName, stateDir, version } = options;
+  const random = options.random ?? Math.random;
+  const kept = await keptKnowledge(ingredients);
+  const problems = new Problems(clock, log);
+  const events = new Events();
+  const metrics = createMetrics(() => view.status());
+  const narrator = new Narrator({
+    log,
+    clock,
+    problems,
+    events,
+    count: metrics,
+    status: () => view.status(),
+    refused: () => mesher.plan?.refused ?? [],
+  });
+  const kernel = new KernelLoop({
+    dataplane,
+    clock,
+    privateKey(generation) {
+      const entry = keyring.get(generation);
+      if (entry === undefined) throw new Error(`no key of generation ${generation}`);
+      return entry.privateKey;
+    },
+    onPeer(peer, previous) {
+      agent.progress();
+      narrator.peer(peer, previous);
+    },
+  });
+  const publisher = new Publisher({
+    client,
+    node: nodeName,
+    clock,
+    onPublished: (changes) => narrator.wrote(changes),
+  });
+  const records = new NodeRecords({
+    client,
+    self: nodeName,
+    clock,
+    random,
+    kept,
+    onTrouble(error) {
+      narrator.connection(error);
+      if (error !== undefined) agent.apiAway();
+    },
+    onFault: (error) => log.error({ event: 'fault', err: error }, 'a record could not be taken in'),
+  });
+  const mesher = new Mesher({
+    config: config.mesh,
+    facts: { version, mode: config.mesh.mode, cannot: [] },
+    client,
+    records,
+    keyring,
+    kernel,
+    publisher,
+    clock,
+    observe: () => dataplane.observe(),
+    kept,
+    onClockBehind: (behind, generation) =>
+      log.warn(
+        { event: 'clock', behindSeconds: Math.round(behind / 1000), generation },
+        'the clock is behind the last time on disk: took a fresh key, for peers refuse handshakes of the past',
+      ),
+  });
+  const agent = new Agent({
+    node: nodeName,
+    mesher,
+    kernel,
+    publisher,
+    records,
+    client,
+    dataplane,
+    narrator,
+    clock,
+    random,
+    log,
+    async save() {
+      const known = knowledge(mesher, records);
+      if (known !== undefined) await saveKnowledge(stateDir, known);
+    },
+    async touch(now) {
+      keyring.touch(now);
+      await touchKnowledge(stateDir, now);
+    },
+  });
+  const view = new StatusView({
+    node: nodeName,
+    version,
+    config,
+    mesher,
+    kernel,
+    publisher,
+    records,
+    problems,
+    clock,
+    turned: () => agent.turned,
+  });
+  return { agent, view, events, metrics, mesher, kernel, publisher, records, clock };
+}
+
+/** What another Node of this name left on disk is of no use to us. */
+async function keptKnowledge({ options, log }: Ingredients): Promise<Knowledge | undefined> {
+  const kept = await loadKnowledge(options.stateDir, (path, error) =>
+    log.warn({ event: 'records', path, err: error }, `${path} is damaged: begin without it`),
+  );
+  return kept?.own.name === options.nodeName ? kept : undefined;
+}
+
+function knowledge({ own, evidence, clear }: Mesher, records: NodeRecords): Knowledge | undefined {
+  const kept = records.kept();
+  if (own === undefined || kept === undefined) return undefined;
+  return { ...kept, own, evidence, ...(clear === undefined ? {} : { clear }) };
+}

@@ -1,0 +1,206 @@
+/**
+ * Keeps the kernel equal to what is known: own Node, keys, records -> plan -> a turn of the kernel loop; and says what our
+ * annotations are to be. Level-triggered: a turn reads everything it needs, whatever woke it.
+ */
+
+import type { PublicKey } from '../../keys/generation.ts';
+import type { Keyring, KeyringEntry } from '../../keys/keyring.ts';
+import { ANNOTATIONS } from '../../mesh/annotations.ts';
+import { plan as planMesh } from '../../mesh/plan.ts';
+import { formatAnnotations } from '../../mesh/record.ts';
+import type { AgentFacts, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
+import type { Report } from '../../tunnels/dataplane.ts';
+import type { Clock } from '../clock.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { OwnNode } from '../records/disk.ts';
+import type { RecordsSource } from '../records/source.ts';
+import { forgetGone, readEvidence } from './evidence.ts';
+import type { KernelLoop } from './kernel-loop.ts';
+import { ownRecord } from './own-node.ts';
+import type { Publisher } from './publisher.ts';
+import { type Clear, clearAtStart, sending, stillInClear } from './sending.ts';
+import { judgeTrials, type Trial } from './trials.ts';
+
+export interface MesherOptions {
+  readonly config: MeshConfig;
+  readonly facts: AgentFacts;
+  readonly client: KubeClient;
+  readonly records: RecordsSource;
+  readonly keyring: Keyring;
+  readonly kernel: KernelLoop;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  readonly observe: () => Promise<readonly unknown[]>;
+  /** From the disk. */
+  readonly kept:
+    | { readonly own: OwnNode; readonly evidence: Evidence; readonly clear?: Clear; readonly at: number }
+    | undefined;
+  readonly onClockBehind: (behind: number, generation: number) => void;
+}
+
+export interface TurnOutcome {
+  readonly report: Report;
+  /** When the next turn is due at the latest; milliseconds since the epoch. */
+  readonly nextAt: number | undefined;
+}
+
+/** Milliseconds between two tries to read what the API server vouches for. */
+const EVIDENCE_PACE = 10_000;
+
+export class Mesher {
+  readonly #options: MesherOptions;
+  own: OwnNode | undefined;
+  evidence: Evidence;
+  /** Towards whom we may still send in clear; undefined until the first turn. */
+  clear: Clear | undefined;
+  /** What our Node is to carry; undefined: leave it as it is. */
+  wanted: Readonly<Record<string, string>> | undefined;
+  plan: MeshPlan | undefined;
+  withdrawing = false;
+  #trials: ReadonlyMap<PublicKey, Trial> = new Map();
+  #evidenceTriedAt = Number.NEGATIVE_INFINITY;
+  #clockGuarded = false;
+  #inputs: readonly unknown[] = [];
+
+  constructor(options: MesherOptions) {
+    this.#options = options;
+    this.own = options.kept?.own;
+    this.evidence = options.kept?.evidence ?? { nodes: new Map(), keyHolders: new Map() };
+  }
+
+  /** Our generations, oldest first. */
+  get keys(): readonly KeyringEntry[] {
+    const { config, keyring } = this.#options;
+    const entry = keyring.get(config.generation) ?? keyring.list().at(-1);
+    return entry === undefined ? [] : [entry];
+  }
+
+  get sending(): readonly number[] {
+    return sending(
+      this.keys.map((key) => key.generation),
+      this.clear,
+    );
+  }
+
+  /** Undefined: our own Node is not known yet. @throws KeyringError, and what the data plane throws */
+  async turn(): Promise<TurnOutcome | undefined> {
+    const { own } = this;
+    if (own === undefined) return undefined;
+    return this.#options.config.encryption === 'none' ? this.#withdraw(own) : this.#mesh(own);
+  }
+
+  async #mesh(own: OwnNode): Promise<TurnOutcome> {
+    const { config, keyring, kernel, records, publisher } = this.#options;
+    await this.#guardClock();
+    const key = keyring.ensure(config.generation, 'wireguard');
+    this.clear ??= clearAtStart({
+      kept: this.#options.kept?.clear,
+      seen: publisher.seen(records.own()),
+      key,
+      records: records.records(),
+      self: own.name,
+    });
+    const plan = await this.#settledPlan(own);
+    const { report, nextAt } = await kernel.turn(plan);
+    this.#judgeTrials(plan);
+    this.clear = stillInClear(this.clear, records.records(), kernel.statuses);
+    // Others may only hear of a key when the device behind it answers.
+    const ready = report.devices.some((device) => device.generation === key.generation);
+    if (ready) this.wanted = formatAnnotations(this.#selfRecord(own));
+    return { report, nextAt };
+  }
+
+  /**
+   * Traffic leaves the tunnels first. Devices and peers stay until nobody can learn our keys any more, for whoever still sends
+   * to them must be heard; the data plane then waits for silence.
+   */
+  async #withdraw(own: OwnNode): Promise<TurnOutcome> {
+    const { config, kernel, records, publisher } = this.#options;
+    this.wanted = {};
+    const seen = publisher.seen(records.own());
+    const [key] = this.keys;
+    const published = seen?.annotations[ANNOTATIONS.generations] !== undefined;
+    if (published && key !== undefined) {
+      this.withdrawing = true;
+      const encrypted = { ...config, encryption: 'wireguard' as const, generation: key.generation };
+      this.plan = planMesh({
+        self: this.#selfRecord(own),
+        records: records.records(),
+        config: encrypted,
+        evidence: this.evidence,
+      });
+      return { report: await kernel.unroute(this.plan), nextAt: undefined };
+    }
+    this.plan = planMesh({ self: this.#selfRecord(own), records: [], config, evidence: this.evidence });
+    const { report } = await kernel.turn(this.plan);
+    this.withdrawing = report.pending.length > 0;
+    return { report, nextAt: undefined };
+  }
+
+  async #settledPlan(own: OwnNode): Promise<MeshPlan> {
+    const { records, client, clock } = this.#options;
+    this.evidence = forgetGone(this.evidence, records.records());
+    let plan = this.#planned(own);
+    const due = clock.now() - this.#evidenceTriedAt >= EVIDENCE_PACE && records.status().connected;
+    if (plan.contested.length > 0 && due) {
+      this.#evidenceTriedAt = clock.now();
+      this.evidence = await readEvidence(client, plan.contested, this.evidence);
+      plan = this.#planned(own);
+    }
+    this.plan = plan;
+    return plan;
+  }
+
+  /** The same object as before when nothing that it is made of changed. */
+  #planned(own: OwnNode): MeshPlan {
+    const { records, config } = this.#options;
+    const inputs = [records.records(), own, this.evidence, ...this.keys];
+    const same =
+      this.plan !== undefined &&
+      inputs.length === this.#inputs.length &&
+      inputs.every((input, at) => input === this.#inputs[at]);
+    if (same && this.plan !== undefined) return this.plan;
+    this.#inputs = inputs;
+    return planMesh({
+      self: this.#selfRecord(own),
+      records: records.records(),
+      config,
+      evidence: this.evidence,
+    });
+  }
+
+  #selfRecord(own: OwnNode): NodeRecord {
+    const { config, facts } = this.#options;
+    return ownRecord({ own, config, facts, keys: this.keys, sending: this.sending });
+  }
+
+  #judgeTrials(plan: MeshPlan): void {
+    const { kernel, clock } = this.#options;
+    const holders = this.evidence.keyHolders;
+    const outcome = judgeTrials({
+      plan,
+      holders,
+      statuses: kernel.statuses,
+      trials: this.#trials,
+      now: clock.now(),
+    });
+    this.#trials = outcome.trials;
+    if (outcome.holders !== holders) this.evidence = { ...this.evidence, keyHolders: outcome.holders };
+  }
+
+  /**
+   * WireGuard peers refuse handshakes older than the last one they saw. After a reboot with the clock behind, only a fresh key
+   * gets us in again; while the device lives, the kernel's own sessions are worth more.
+   */
+  async #guardClock(): Promise<void> {
+    if (this.#clockGuarded) return;
+    const { keyring, clock, kept, config, observe, onClockBehind } = this.#options;
+    const generation = config.generation;
+    const newest = Math.max(keyring.newestTimeOnDisk(), kept?.at ?? 0);
+    if (clock.now() < newest && keyring.get(generation) !== undefined && (await observe()).length === 0) {
+      keyring.renew(generation);
+      onClockBehind(newest - clock.now(), generation);
+    }
+    this.#clockGuarded = true;
+  }
+}

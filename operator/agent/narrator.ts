@@ -1,0 +1,185 @@
+/** Says what happens: one line of log for a decision, problems with their beginning, numbers for the metrics, events for followers. */
+import type { Logger } from 'pino';
+import type { PeerState, PeerStatus, Refusal } from '../../mesh/types.ts';
+import type { Report } from '../../tunnels/dataplane.ts';
+import type { Clock } from '../clock.ts';
+import type { KubeError } from '../kube/errors.ts';
+import type { OwnNode } from '../records/disk.ts';
+import type { AgentStatus } from '../status.ts';
+import type { Events } from './events.ts';
+import type { Problems } from './problems.ts';
+import type { AnnotationChanges } from './publisher.ts';
+import { refusalKey } from './view.ts';
+
+export interface NarratorOptions {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly problems: Problems;
+  readonly events: Events;
+  readonly status: () => AgentStatus;
+  readonly refused: () => readonly Refusal[];
+  readonly count: Counters;
+}
+
+export interface Counters {
+  turn(seconds: number): void;
+  error(part: string, code: string): void;
+}
+
+/** Milliseconds between two status events. */
+const STATUS_PACE = 1_000;
+const WORSE: readonly PeerState[] = ['degraded', 'refused', 'unknown'];
+
+export class Narrator {
+  readonly #options: NarratorOptions;
+  #refused = new Set<string>();
+  #statusDue = false;
+  #quietUntil = 0;
+
+  constructor(options: NarratorOptions) {
+    this.#options = options;
+  }
+
+  peer(peer: PeerStatus, previous: PeerState | undefined): void {
+    const { log, events, clock } = this.#options;
+    const { node, state, generation, endpoint, reason } = peer;
+    if (previous !== state) {
+      const facts = {
+        event: 'peer',
+        peer: node,
+        from: previous ?? 'unknown',
+        to: state,
+        generation,
+        endpoint,
+        code: reason?.code,
+      };
+      const level =
+        previous === undefined && state === 'configured' ? 'debug' : WORSE.includes(state) ? 'warn' : 'info';
+      log[level](facts, `${node}: ${state}${reason === undefined ? '' : `, ${reason.message}`}`);
+    }
+    events.emit({ type: 'peer', at: clock.now(), ...(previous === undefined ? {} : { previous }), peer });
+    this.statusMoved();
+  }
+
+  turned(report: Report, seconds: number): void {
+    const { log, problems, events, clock, count } = this.#options;
+    count.turn(seconds);
+    const repaired = report.changes.filter((change) => change.repaired === true);
+    for (const change of repaired)
+      log.warn(
+        { event: 'repair', repaired: change.what, part: change.part },
+        `put back what somebody else changed: ${change.what}`,
+      );
+    const rest = report.changes.length - repaired.length;
+    if (rest > 0)
+      log.info(
+        { event: 'kernel', changes: rest, first: report.changes.find((change) => change.repaired !== true) },
+        `changed the kernel: ${rest} items`,
+      );
+    for (const change of report.changes) events.emit({ type: 'change', at: clock.now(), change });
+    for (const error of report.errors) count.error(error.part, error.code);
+    problems.found('turn', []);
+    problems.found(
+      'kernel',
+      report.errors.map(({ code, message, node }) => ({
+        code,
+        message,
+        ...(node === undefined ? {} : { node }),
+      })),
+    );
+    this.#sayRefusals();
+    if (report.changes.length > 0) this.statusMoved();
+  }
+
+  turnFailed(error: unknown): void {
+    const code = codeOf(error);
+    this.#options.count.error('turn', code);
+    this.#options.problems.found('turn', [{ code, message: messageOf(error) }]);
+    this.statusMoved();
+  }
+
+  callFailed(part: string, error: unknown, message: string): void {
+    const code = codeOf(error);
+    this.#options.count.error(part, code);
+    this.#options.problems.found(part, [{ code, message }]);
+    this.statusMoved();
+  }
+
+  published(): void {
+    this.#options.problems.found('publish', []);
+  }
+
+  wrote(changes: AnnotationChanges): void {
+    this.#options.log.info({ event: 'publish', annotations: changes }, 'wrote our annotations');
+    this.statusMoved();
+  }
+
+  ownNode({ name, podCIDRs, addresses }: OwnNode): void {
+    const problems = [
+      ...(podCIDRs.length === 0
+        ? [
+            {
+              code: 'PREFIXES_MISSING',
+              message: `Node ${name} has no spec.podCIDRs: its pods are not encrypted until it has`,
+            },
+          ]
+        : []),
+      ...(addresses.length === 0
+        ? [
+            {
+              code: 'ENDPOINT_MISSING',
+              message: `Node ${name} has no InternalIP in status.addresses: the others cannot reach it`,
+            },
+          ]
+        : []),
+    ];
+    this.#options.problems.found('own', problems);
+  }
+
+  /** The API server does not answer; undefined: it does. */
+  connection(error: KubeError | undefined): void {
+    if (error !== undefined) this.#options.count.error('records', error.code);
+    // Errors of one outage differ in words: the first says enough.
+    const known = this.#options.problems
+      .list()
+      .find((problem) => problem.code === error?.code && problem.node === undefined);
+    const message = known?.message ?? `no news from the API server: ${error?.message}`;
+    this.#options.problems.found(
+      'records',
+      error === undefined || error.code === 'GONE' ? [] : [{ code: error.code, message }],
+    );
+  }
+
+  statusMoved(): void {
+    if (this.#statusDue) return;
+    this.#statusDue = true;
+    const { clock, events, status } = this.#options;
+    clock.after(Math.max(0, this.#quietUntil - clock.now()), () => {
+      this.#statusDue = false;
+      this.#quietUntil = clock.now() + STATUS_PACE;
+      if (events.followed) events.emit({ type: 'status', at: clock.now(), status: status() });
+    });
+  }
+
+  #sayRefusals(): void {
+    const { log, refused } = this.#options;
+    const now = refused();
+    if (now.length === 0 && this.#refused.size === 0) return;
+    const keys = new Set(now.map(refusalKey));
+    for (const refusal of now) {
+      if (this.#refused.has(refusalKey(refusal))) continue;
+      const { node, code, inFavourOf, message } = refusal;
+      log.warn({ event: 'refused', peer: node, code, inFavourOf }, message);
+    }
+    this.#refused = keys;
+  }
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : 'INTERNAL';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

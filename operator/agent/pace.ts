@@ -1,0 +1,22 @@
+/** When to look again. Each number is a promise to somebody. */
+
+/** Milliseconds between two turns at rest: peers that somebody else changed, of which the kernel tells nobody, are back within this. */
+export const REST = 10_000;
+/** Milliseconds between the first looks for a handshake. */
+const SHORTEST_LOOK = 100;
+
+/** Milliseconds until the next look at peers that wait: at first often, then as rarely as we rest. A look at a thousand peers costs some 10 ms. */
+export function lookIn(sinceProgress: number): number {
+  return Math.min(REST, Math.max(SHORTEST_LOOK, sinceProgress / 5));
+}
+
+/** Milliseconds from a change of what we know until it is on disk. */
+export const SAVE_AFTER = 5_000;
+/** Milliseconds between two marks on disk that say: still true. */
+export const TOUCH_EVERY = 60_000;
+/** Milliseconds between two readings of our whole Node that its own heartbeats ask for. */
+export const OWN_NODE_PACE = 30_000;
+/** Milliseconds between two readings that nobody asks for. */
+export const OWN_NODE_REST = 600_000;
+/** Milliseconds that the API server has to tell us more than the disk does, at start. */
+export const DISK_AFTER = 3_000;

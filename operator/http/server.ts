@@ -1,0 +1,68 @@
+/** Listens where it is told, a path or an address, and answers by a table of routes. Plain node:http: a framework would cost more memory than the tunnels. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Asked, answer, type Route } from './answers.ts';
+
+export interface ServerOptions {
+  readonly asked: Asked;
+  readonly routes: Readonly<Record<string, Route>>;
+  /** Answers as long as the follower stays: `/events`. */
+  readonly stream?: {
+    readonly path: string;
+    readonly open: (response: ServerResponse, signal: AbortSignal) => void;
+  };
+}
+
+export type ListenOn = { readonly path: string } | { readonly host: string; readonly port: number };
+
+export interface Listening {
+  /** Ends what is being answered too. */
+  close(): Promise<void>;
+  readonly port: number | undefined;
+}
+
+/** @throws the error of `listen`: EADDRINUSE, EACCES ... */
+export async function listen(options: ServerOptions, where: ListenOn): Promise<Listening> {
+  const server = createServer((request, response) => void serve(options, request, response));
+  server.requestTimeout = 10_000;
+  server.keepAliveTimeout = 5_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return { close: () => close(server), port: typeof address === 'object' ? address?.port : undefined };
+}
+
+async function serve(
+  options: ServerOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const path = (request.url ?? '/').split('?')[0] ?? '/';
+  const method = request.method ?? 'GET';
+  // A follower that went away must not bring the agent down.
+  response.on('error', () => {});
+  if (options.stream?.path === path && method === 'GET') {
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    options.stream.open(response, gone.signal);
+    return;
+  }
+  const { status, type, body } = await answer(options.routes, options.asked, { method, path });
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(body),
+    'Cache-Control': 'no-store',
+  });
+  response.end(method === 'HEAD' ? undefined : body);
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
