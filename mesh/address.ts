@@ -12,9 +12,13 @@ const MAPPED = '600000000000000000000ffff';
 export function parseAddress(text: string): Address | undefined {
   if (text.length > MAX_TEXT) return undefined;
   if (!text.includes(':')) return IPV4.test(text) ? (text as Address) : undefined;
-  if (text.includes('%') || text.includes('/') || !Address6.isValid(text)) return undefined;
-  const address = new Address6(text).correctForm() as Address;
-  return bitsOf(address).startsWith(MAPPED) ? undefined : address;
+  if (text.includes('%') || text.includes('/')) return undefined;
+  try {
+    const address = new Address6(text).correctForm() as Address;
+    return bitsOf(address).startsWith(MAPPED) ? undefined : address;
+  } catch {
+    return undefined;
+  }
 }
 
 export function familyOf(text: Address | `${Address}/${string}`): Family {

@@ -11,8 +11,8 @@
  *
  * A claim stands unless one that stands already contends with it. A refused claim therefore takes nothing from anybody.
  */
-import { compareText } from './address.ts';
-import { contains, type Range, rangeOf, rangeOfAddress } from './prefix.ts';
+import { bitsOf, compareText } from './address.ts';
+import { contains, type Range, rangeOf } from './prefix.ts';
 import type { Address, Evidence, NodeRecord, Prefix } from './types.ts';
 
 export type Claim = Range & { readonly owner: NodeRecord } & (
@@ -39,15 +39,15 @@ const derived = new WeakMap<NodeRecord, readonly Claim[]>();
 export function claimsOf(record: NodeRecord): readonly Claim[] {
   const known = derived.get(record);
   if (known !== undefined) return known;
-  const claims: Claim[] = [
-    ...record.prefixes.map((text) => ({ owner: record, kind: 'prefix' as const, text, ...rangeOf(text) })),
-    ...record.endpoints.map((text) => ({
-      owner: record,
-      kind: 'endpoint' as const,
-      text,
-      ...rangeOfAddress(text),
-    })),
-  ];
+  const claims: Claim[] = [];
+  for (const text of record.prefixes) {
+    const { first, last } = rangeOf(text);
+    claims.push({ owner: record, kind: 'prefix', text, first, last });
+  }
+  for (const text of record.endpoints) {
+    const bits = bitsOf(text);
+    claims.push({ owner: record, kind: 'endpoint', text, first: bits, last: bits });
+  }
   derived.set(record, claims);
   return claims;
 }

@@ -3,7 +3,6 @@ import type { Generation, PublicKey } from '../keys/generation.ts';
 import { familyOf } from './address.ts';
 import type { Claim, Defeat } from './claims.ts';
 import { type BuiltPeer, type Context, screen } from './context.ts';
-import { sortedPrefixes } from './lists.ts';
 import { hostPrefix } from './prefix.ts';
 import type { Address, DevicePlan, NodeRecord, PeerLink, PeerPlan, Prefix, Refusal } from './types.ts';
 
@@ -33,25 +32,32 @@ function describe({ defeats, keys }: Losses): string {
 
 function planPeer(context: Context, record: NodeRecord, losses: Losses): Omit<BuiltPeer, 'verdict'> {
   const { claims, refusals } = screen(context, record);
-  const lost = new Set(losses.defeats.map(({ claim }) => claim));
-  const stands = (claim: Claim): boolean => !lost.has(claim);
-  const addresses = claims.flatMap((claim) =>
-    claim.kind === 'endpoint' && stands(claim) ? [claim.text] : [],
+  const lost = losses.defeats.map(({ claim }) => claim);
+  const { addresses, prefixes, allowedIPs } = sortOut(
+    lost.length === 0 ? claims : claims.filter((claim) => !lost.includes(claim)),
   );
-  const prefixes = claims.flatMap((claim) => (claim.kind === 'prefix' && stands(claim) ? [claim.text] : []));
   const { links, refused } = planLinks(context, record, losses.keys);
   const endpoint = chooseEndpoint(context, addresses);
   const all = [...refusals, ...losses.defeats.map(refusalOf), ...refused];
   if (endpoint === undefined) all.push(refuse(record, withoutEndpoint(context, record, addresses)));
   if (links.length === 0 || endpoint === undefined) return { peer: undefined, refusals: all };
-  return { peer: assemble(record, { links, endpoint, prefixes, addresses }), refusals: all };
+  const { name: node, uid } = record;
+  return { peer: { node, uid, links, endpoint, allowedIPs, prefixes, addresses }, refusals: all };
 }
 
-type Parts = Pick<PeerPlan, 'links' | 'endpoint' | 'prefixes' | 'addresses'>;
+type Space = Pick<PeerPlan, 'prefixes' | 'addresses' | 'allowedIPs'>;
 
-function assemble(record: NodeRecord, parts: Parts): PeerPlan {
-  const allowedIPs: Prefix[] = [...parts.prefixes, ...parts.addresses.map(hostPrefix)];
-  return { node: record.name, uid: record.uid, ...parts, allowedIPs: sortedPrefixes(allowedIPs) };
+/** The claims come sorted, and so do the lists: without a look at any text, because this is most of a plan's work. */
+function sortOut(claims: readonly Claim[]): Space {
+  const addresses: Address[] = [];
+  const prefixes: Prefix[] = [];
+  const allowedIPs: Prefix[] = [];
+  for (const claim of claims) {
+    if (claim.kind === 'endpoint') addresses.push(claim.text);
+    else prefixes.push(claim.text);
+    allowedIPs.push(claim.kind === 'endpoint' ? hostPrefix(claim.text) : claim.text);
+  }
+  return { addresses, prefixes, allowedIPs };
 }
 
 /** Of a family that we have too; IPv4 before IPv6, because its header is the smaller. */
