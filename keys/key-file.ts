@@ -10,7 +10,7 @@
  *   sha256 <hexadecimal, of all lines above>
  */
 import { createHash } from 'node:crypto';
-import { PrivateKey } from 'wireguard-tools-wrapper';
+import { PrivateKey } from 'wireguard-tools-wrapper/keys';
 import { ed25519PublicKey } from './ed25519.ts';
 import type { PublicKey } from './generation.ts';
 

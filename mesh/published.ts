@@ -1,5 +1,5 @@
 /** The annotations with structure: `sheath.dev/generations`, `sheath.dev/sending` and `sheath.dev/agent`. */
-import { isLowOrder, type PublicKey, parsePublicKey } from 'wireguard-tools-wrapper';
+import { isLowOrder, type PublicKey, parsePublicKey } from 'wireguard-tools-wrapper/keys';
 import type { Generation } from '../keys/generation.ts';
 import { ANNOTATIONS, LIMITS, MAX_GENERATION } from './annotations.ts';
 import { type ProblemList, quote } from './problems.ts';

@@ -1,10 +1,8 @@
 /** The whole cluster: what every Node published, and what those agents answer that the API server's pod proxy reaches. */
 import { parseRecord } from '../../mesh/record.ts';
 import type { NodeRecord } from '../../mesh/types.ts';
-import { createKubeClient, type KubeClient } from '../../operator/kube/client.ts';
-import { loadAccess } from '../../operator/kube/kubeconfig.ts';
 import { NODES, parseNodeMetadata } from '../../operator/kube/node.ts';
-import { createTransport } from '../../operator/kube/transport.ts';
+import { type KubeClient, openCluster } from '../../operator/kube/open.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -39,11 +37,10 @@ const ANSWER_WITHIN = 5000;
 
 /** @throws OperatorError, KubeError; CliError where the cluster was only asked because there is no agent here */
 export async function readCluster(source: Source & { kind: 'cluster' }, context: Context): Promise<Cluster> {
-  const access = await loadAccess({ ...source, environment: context.env }).catch((cause: unknown) => {
+  const access = { kubeconfig: source.kubeconfig, context: source.context, environment: context.env };
+  const { client } = await openCluster(access, `sheath/${VERSION}`).catch((cause: unknown) => {
     throw source.fallback && errorCode(cause) === 'KUBECONFIG_MISSING' ? nobodyToAsk(cause) : cause;
   });
-  const transport = createTransport(access, `sheath/${VERSION}`);
-  const client = createKubeClient(transport);
   try {
     const records = await listRecords(client, context.signal);
     const pods = await findAgents(client, context.signal);

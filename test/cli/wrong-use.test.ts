@@ -23,7 +23,7 @@ describe('wrong use', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sheath-cli-'));
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
-    agent = await startFakeAgent({ '/status': status() });
+    agent = await startFakeAgent({ '/status': status(), '/healthz': 'ok' });
     // As a killed agent leaves it: the file is there, nobody listens.
     await writeFile(join(folder, 'agent.sock'), '');
   });
@@ -158,6 +158,12 @@ describe('wrong use', () => {
       argv: () => ['agent', '--node-name', 'n1', '--config', '/nonexistent.yaml'],
       code: 2,
       says: /\/nonexistent\.yaml/,
+    },
+    {
+      name: 'a cleanup beside an agent',
+      argv: () => ['cleanup', '--run-dir', agent.runDir],
+      code: 1,
+      says: /an agent runs here \(it answers on .*agent\.sock\) and would put everything back; stop it first/,
     },
   ];
 
