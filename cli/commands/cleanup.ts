@@ -14,8 +14,8 @@ Examples:
   sheath cleanup --node-name n1 --kubeconfig admin.conf
 
 Devices, routes, rules, the firewall table and sysctls are as before; keys stay
-in the state folder. Where the API server does not answer, the command that takes
-the annotations off is printed. While an agent runs, it would put everything
+in the state folder. Where the API server does not answer, the command that
+takes the annotations off is printed. While an agent runs it would put all this
 back: use 'sheath agent --encryption none' instead.`;
 
 interface Options extends OutputOptions {
