@@ -284,16 +284,14 @@ describe('parseRecord', () => {
 describe('formatAnnotations', () => {
   it('is what parseRecord reads back, and the same text for the same claims', () => {
     const claims = fc.record({
-      generations: fc
-        .uniqueArray(fc.integer({ min: 1, max: 2 ** 31 - 1 }), { maxLength: 4 })
-        .map((list) =>
-          list.map((number) => ({
-            number,
-            driver: 'wireguard' as const,
-            publicKey: key(String(number)),
-            port: 51830 + (number % 2),
-          })),
-        ),
+      generations: fc.uniqueArray(fc.integer({ min: 1, max: 2 ** 31 - 1 }), { maxLength: 4 }).map((list) =>
+        list.map((number) => ({
+          number,
+          driver: 'wireguard' as const,
+          publicKey: key(String(number)),
+          port: 51830 + (number % 2),
+        })),
+      ),
       endpoints: fc.shuffledSubarray([...recordOf(1).endpoints, ...recordOf(2).endpoints]),
       prefixes: fc.shuffledSubarray([...recordOf(1).prefixes, ...recordOf(2).prefixes]),
       sending: fc.uniqueArray(fc.nat(9)),
