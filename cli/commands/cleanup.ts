@@ -44,11 +44,11 @@ async function run(options: Options, context: Context): Promise<void> {
   await refuseBesideAgent(options.runDir);
   const { removeAnnotations } = await import('../sources/annotations.ts');
   const { takeBack } = await import('../sources/take-back.ts');
-  const { nodeName: node, kubeconfig, context: kubeContext, stateDir } = options;
+  const { nodeName: node, kubeconfig, context: kubeContext, stateDir, runDir } = options;
   // First, so that the others stop sending while the device still answers.
   const annotations = await removeAnnotations({ node, kubeconfig, context: kubeContext }, context);
   const onWait = () => context.err.write('waiting for silence on the last device …\n');
-  const { changes, errors } = await takeBack({ stateDir, signal: context.signal, onWait });
+  const { changes, errors } = await takeBack({ stateDir, runDir, signal: context.signal, onWait });
   const value = {
     changes,
     errors: errors.map(({ part, code, message }) => ({ part, code, message })),

@@ -1,6 +1,7 @@
 /** Takes everything of ours back from this machine's kernel, without an agent. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MeshPlan } from '../../mesh/types.ts';
+import { kernelFolder, wireguardGoFolder } from '../../operator/agent/folders.ts';
 import { resolveConfig } from '../../operator/config/resolve.ts';
 import { createDataplane } from '../../tunnels/create.ts';
 import type { Change, Dataplane, DataplaneError } from '../../tunnels/dataplane.ts';
@@ -31,11 +32,18 @@ function nothing(): MeshPlan {
 
 /** Waits until the last device is silent, so that nothing is lost while the others learn that this node is gone. */
 export async function takeBack(options: {
+  /** Of the agent: what it found, to put it back, and where wireguard-go's sockets are. */
   readonly stateDir: string;
+  readonly runDir: string;
   readonly signal: AbortSignal;
   readonly onWait: () => void;
 }): Promise<TakenBack> {
-  const dataplane = await createDataplane({ stateDir: options.stateDir, userspace: 'auto' });
+  const socketDir = wireguardGoFolder(options.runDir);
+  const dataplane = await createDataplane({
+    stateDir: kernelFolder(options.stateDir),
+    userspace: 'auto',
+    ...(socketDir === undefined ? {} : { socketDir }),
+  });
   try {
     return await untilDone(dataplane, options);
   } finally {
