@@ -3,6 +3,7 @@ import type { MeshPlan, Refusal } from '../../mesh/types.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import type { Cluster, ClusterNode } from '../sources/cluster.ts';
 import { formatConfig } from './config.ts';
+import { refusalText } from './refusals.ts';
 import { isWell, nodeEntries, verdict } from './status.ts';
 import { type Column, printable, renderTable } from './table.ts';
 import { wrap } from './text.ts';
@@ -80,12 +81,7 @@ function isNodeWell({ agent }: ClusterNode): boolean {
 function troubles({ nodes, refused }: ClusterReport, view: View): readonly string[] {
   const lines = [
     ...nodes.filter((node) => !isNodeWell(node)).map((node) => nodeTrouble(node, view)),
-    ...refused.map(({ node, message, code, inFavourOf }) =>
-      entry(
-        `${node}: refused: ${message}${inFavourOf === undefined ? '' : `; ${inFavourOf} keeps it`} (${code})`,
-        view,
-      ),
-    ),
+    ...refused.map((refusal) => entry(`${refusal.node}: ${refusalText(refusal)}`, view)),
   ];
   const left = lines.length - TROUBLES_SHOWN;
   return left > 0

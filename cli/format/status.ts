@@ -2,6 +2,7 @@
 import type { PeerStatus } from '../../mesh/types.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Tone } from '../context.ts';
+import { isClaim, refusalText } from './refusals.ts';
 import { printable } from './table.ts';
 import { wrap } from './text.ts';
 import { count, formatAge, formatSpan } from './values.ts';
@@ -12,7 +13,7 @@ export function isWell(status: AgentStatus): boolean {
   return (
     (status.state === 'encrypted' || status.state === 'alone') &&
     status.problems.length === 0 &&
-    status.refused.length === 0
+    !status.refused.some(isClaim)
   );
 }
 
@@ -88,12 +89,12 @@ function wrongs(status: AgentStatus, now: number): readonly Entry[] {
       text: `${problem.message} (${problem.code}, for ${formatAge(problem.since, now)})`,
     })),
     ...status.refused
-      .filter((refusal) => !about.has(`${refusal.node}/${refusal.code}`))
+      .filter((refusal) => isClaim(refusal) && !about.has(`${refusal.node}/${refusal.code}`))
       .map((refusal) => ({
         told: 'wrong' as const,
         tone: 'bad' as const,
         who: refusal.node,
-        text: `refused: ${refusal.message}${refusal.inFavourOf ? `; ${refusal.inFavourOf} keeps it` : ''} (${refusal.code})`,
+        text: refusalText(refusal),
       })),
     ...(status.encryption === 'none'
       ? []
@@ -104,7 +105,7 @@ function wrongs(status: AgentStatus, now: number): readonly Entry[] {
 /** A peer that is not routed, and of which nothing above tells already. */
 function isUntold(peer: PeerStatus, status: AgentStatus): boolean {
   if (peer.state === 'routed') return false;
-  const told = [...status.problems, ...status.refused];
+  const told = [...status.problems, ...status.refused.filter(isClaim)];
   return !told.some(
     ({ node, code }) => node === peer.node && (peer.state === 'refused' || code === peer.reason?.code),
   );

@@ -3,6 +3,7 @@ import { plan } from '../../mesh/plan.ts';
 import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from '../../mesh/types.ts';
 import { resolveConfig } from '../../operator/config/resolve.ts';
 import type { PeerRow } from '../format/peers.ts';
+import { isClaim } from '../format/refusals.ts';
 import type { Cluster, ClusterNode } from './cluster.ts';
 
 /** The Nodes' specs are not read here: a claim that only they decide shows as refused, with its reason. */
@@ -34,7 +35,7 @@ export function refusals(cluster: Cluster): readonly Refusal[] {
       .slice(0, 2)
       .flatMap(({ record }) => planOf(record, cluster).refused),
   ]) {
-    if (refusal.code === 'NO_COMMON_GENERATION' || refusal.code === 'NO_COMMON_FAMILY') continue;
+    if (!isClaim(refusal)) continue;
     const key = `${refusal.node} ${refusal.code}`;
     if (!seen.has(key)) seen.set(key, refusal);
   }

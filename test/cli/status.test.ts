@@ -88,6 +88,35 @@ NOT all encrypted: n1 to 1 of 2 peers, wireguard generation 1, permissive, for 1
 `,
   },
   {
+    name: 'a Node has published nothing: told once, as a peer',
+    in: status({
+      state: 'partial',
+      peers: [
+        peer('n2'),
+        peer('n3', {
+          state: 'unknown',
+          since: NOW - 4 * SECOND,
+          reason: { code: 'NO_COMMON_GENERATION', message: 'publishes no key yet; is its agent running?' },
+        }),
+      ],
+      refused: [
+        {
+          node: 'n3',
+          uid: 'u3',
+          code: 'NO_COMMON_GENERATION',
+          message: 'publishes no key yet; is its agent running?',
+        },
+        { node: 'n3', uid: 'u3', code: 'ENDPOINT_MISSING', message: 'publishes no endpoint' },
+      ],
+    }),
+    well: false,
+    want: `\
+NOT all encrypted: n1 to 1 of 2 peers, wireguard generation 1, permissive, for 12m
+  n3: unknown for 4s: publishes no key yet; is its agent running?
+      (NO_COMMON_GENERATION)
+`,
+  },
+  {
     name: "the node's own trouble, and old knowledge",
     in: status({
       problems: [
