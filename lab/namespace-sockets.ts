@@ -6,12 +6,15 @@
  */
 import { spawn } from 'node:child_process';
 import { Socket as UdpSocket } from 'node:dgram';
-import { Server } from 'node:net';
+import { Server, Socket } from 'node:net';
 
 /** What the helper is asked to open. */
 type Wanted =
   | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
-  | { readonly kind: 'udp'; readonly address: string; readonly port: number };
+  | { readonly kind: 'udp'; readonly address: string; readonly port: number }
+  | { readonly kind: 'connection'; readonly address: string; readonly port: number };
+
+type Opened = Server | UdpSocket | Socket;
 
 /** Its source is sent to the helper: it may use nothing from outside but its argument. */
 function helper(sockets: readonly Wanted[]): void {
@@ -33,6 +36,8 @@ function helper(sockets: readonly Wanted[]): void {
         send(index, server);
         server.unref();
       });
+    } else if (wanted.kind === 'connection') {
+      const socket = net.connect({ host: wanted.address, port: wanted.port }, () => send(index, socket));
     } else {
       const socket = dgram.createSocket(wanted.address.includes(':') ? 'udp6' : 'udp4');
       socket.bind({ address: wanted.address, port: wanted.port }, () => {
@@ -44,18 +49,20 @@ function helper(sockets: readonly Wanted[]): void {
 }
 
 /** Opens sockets in the namespace `netns`; the order of the answer is that of `wanted`. */
-async function openIn(netns: string, wanted: readonly Wanted[]): Promise<readonly (Server | UdpSocket)[]> {
+async function openIn(netns: string, wanted: readonly Wanted[]): Promise<readonly Opened[]> {
   const program = `(${helper.toString()})(${JSON.stringify(wanted)})`;
   const child = spawn('ip', ['netns', 'exec', netns, process.execPath, '-e', program], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
-  const opened = new Map<number, Server | UdpSocket>();
+  const opened = new Map<number, Opened>();
   let complaint = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint += text;
   });
   child.on('message', (index, handle) => {
-    if (handle instanceof Server || handle instanceof UdpSocket) opened.set(Number(index), handle);
+    if (handle instanceof Server || handle instanceof UdpSocket || handle instanceof Socket) {
+      opened.set(Number(index), handle);
+    }
   });
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
@@ -63,7 +70,10 @@ async function openIn(netns: string, wanted: readonly Wanted[]): Promise<readonl
   });
   const sockets = wanted.map((_, index) => opened.get(index));
   if (sockets.every((socket) => socket !== undefined)) return sockets;
-  for (const socket of opened.values()) socket.close();
+  for (const socket of opened.values()) {
+    if (socket instanceof Socket) socket.destroy();
+    else socket.close();
+  }
   const reason = /^(Error|.*Cannot).*$/m.exec(complaint)?.[0] ?? complaint.trim();
   throw new Error(`cannot open sockets in the network namespace ${netns}: ${reason}`);
 }
@@ -86,4 +96,12 @@ export async function bindIn(
     wanted.map((one) => ({ kind: 'udp', ...one })),
   );
   return sockets.filter((socket) => socket instanceof UdpSocket);
+}
+
+/** A TCP connection from inside the namespace. */
+export async function connectIn(netns: string, address: string, port: number): Promise<Socket> {
+  const [socket] = await openIn(netns, [{ kind: 'connection', address, port }]);
+  if (!(socket instanceof Socket))
+    throw new Error('the helper answered with something else than a connection');
+  return socket;
 }

@@ -1,5 +1,166 @@
+import { type Command, Option } from 'commander';
+import type { LabOptions } from '../../lab/nodes/lab.ts';
+import type { Between } from '../../lab/traffic/endpoints.ts';
 import type { Register } from '../command.ts';
+import { type Context, painter } from '../context.ts';
+import { EXIT, type ExitCode, usageError } from '../exit.ts';
+import { type OutputOptions, outputOption, render } from '../format/output.ts';
 
-export const register: Register = (command) => {
-  command.usage('COMMAND [flags]');
+const EXAMPLES = `
+Examples:
+  sheath lab up --encryption wireguard     three nodes, one pod each
+  sheath lab traffic                       what is lost, what is in clear
+  sheath lab exec n1 -- sheath peers       inside a node
+  sheath lab exec n1-p1 -- ping 10.244.2.2 inside a pod
+  sheath lab kill n2; sheath lab start n2  an agent gone and back
+  sheath lab down
+
+Everything is in network namespaces and in /run/sheath-lab; it takes root.`;
+
+interface Named {
+  readonly name: string;
+}
+
+type UpOptions = Named &
+  Pick<LabOptions, 'ipv6' | 'encryption' | 'kubeconfig'> & { nodes: number; pods: number };
+
+export const register: Register = (command, context) => {
+  command.enablePositionalOptions().usage('COMMAND [flags]').addHelpText('after', EXAMPLES);
+  addUpAndDown(command, context);
+  addNodeCommands(command, context);
+  addTraffic(command, context);
+  named(command.command('serve', { hidden: true })).action(async ({ name }: Named) => {
+    const { openLab } = await import('../../lab/nodes/folder.ts');
+    const { serveApi } = await import('../../lab/nodes/api.ts');
+    await serveApi(await openLab(name), context.signal);
+  });
 };
+
+function addUpAndDown(command: Command, context: Context): void {
+  named(command.command('up'))
+    .description('Build a lab: nodes, pods, an underlay, an API server, agents.')
+    .option('--nodes <n>', 'how many nodes', wholeNumber, 3)
+    .option('--pods <n>', 'pods on each', wholeNumber, 1)
+    .option('--ipv6', 'IPv6 as well as IPv4')
+    .addOption(encryptionOption())
+    .option('--kubeconfig <file>', 'a real API server, instead of the embedded one')
+    .action((options: UpOptions) => up(options, context));
+  named(command.command('down'))
+    .description('End a lab and remove all of it.')
+    .action(async ({ name }: Named) => {
+      const { labDown } = await import('../../lab/nodes/lab.ts');
+      const was = await labDown(name);
+      context.out.write(was ? `lab ${name} is gone\n` : `there was no lab ${name}\n`);
+    });
+  named(command.command('encryption'))
+    .description('Switch the encryption of the whole lab.')
+    .argument('<none|wireguard>')
+    .action(async (wanted: string, { name }: Named) => {
+      if (wanted !== 'none' && wanted !== 'wireguard')
+        throw usageError(`encryption is none or wireguard, not "${wanted}"`);
+      const { setEncryption } = await import('../../lab/nodes/lab.ts');
+      await setEncryption(name, wanted, { signal: context.signal });
+      context.out.write(`encryption of lab ${name}: ${wanted}\n`);
+    });
+}
+
+async function up(options: UpOptions, context: Context): Promise<void> {
+  const { labUp } = await import('../../lab/nodes/lab.ts');
+  const { labStatus } = await import('../../lab/nodes/status.ts');
+  const { formatLabStatus } = await import('../../lab/cli/format.ts');
+  const progress = (line: string): void => void context.err.write(`${line}\n`);
+  const lab = await labUp({ ...options, progress, signal: context.signal });
+  const look = { paint: painter(context.out), wide: false };
+  context.out.write(formatLabStatus(await labStatus(lab), look));
+}
+
+function addNodeCommands(command: Command, context: Context): void {
+  named(command.command('status'))
+    .description('Every node, its agent and its pods.')
+    .addOption(outputOption())
+    .action(({ name, output }: Named & OutputOptions) => status(name, output, context));
+  named(command.command('exec'))
+    .description('Run a command inside a node or a pod.')
+    .argument('<place>', 'n1, n1-p1')
+    .argument('<command...>')
+    .passThroughOptions()
+    .action(async (place: string, words: string[], { name }: Named) => {
+      const { execCommand } = await import('../../lab/cli/exec.ts');
+      // The exit code is the command's own, whatever ours mean.
+      context.exitCode = (await execCommand(name, place, words)) as ExitCode;
+    });
+  named(command.command('kill'))
+    .description("Kill a node's agent, as 'kill -9' does.")
+    .argument('<node>')
+    .option('--node', 'the whole node, as a power cut does')
+    .action(async (node: string, { name, node: whole }: Named & { node?: boolean }) => {
+      const { killNode } = await import('../../lab/nodes/lab.ts');
+      const { openLab } = await import('../../lab/nodes/folder.ts');
+      await killNode(await openLab(name), node, whole ? 'node' : 'agent');
+      context.out.write(whole ? `${node} has no power\n` : `the agent of ${node} is dead\n`);
+    });
+  named(command.command('start'))
+    .description('Bring back what is missing of a node.')
+    .argument('<node>')
+    .action(async (node: string, { name }: Named) => {
+      const { startNode } = await import('../../lab/nodes/lab.ts');
+      const { openLab } = await import('../../lab/nodes/folder.ts');
+      await startNode(await openLab(name), node);
+      context.out.write(`${node} starts\n`);
+    });
+}
+
+async function status(name: string, output: OutputOptions['output'], context: Context): Promise<void> {
+  const { openLab } = await import('../../lab/nodes/folder.ts');
+  const { labStatus } = await import('../../lab/nodes/status.ts');
+  const { formatLabStatus } = await import('../../lab/cli/format.ts');
+  const value = await labStatus(await openLab(name));
+  const text = (wide: boolean): string => formatLabStatus(value, { paint: painter(context.out), wide });
+  context.out.write(await render(value, { output, text }));
+  if (value.nodes.some(({ agent }) => agent !== 'running')) context.exitCode = EXIT.wrong;
+}
+
+interface TrafficFlags extends Named, OutputOptions {
+  readonly rate: number;
+  readonly size: number;
+  readonly between: Between;
+  readonly for?: number;
+  readonly tcp?: boolean;
+  readonly connected?: boolean;
+  readonly events?: boolean;
+}
+
+function addTraffic(command: Command, context: Context): void {
+  named(command.command('traffic'))
+    .description('Steady numbered packets both ways: what is lost, and what the wire shows in clear.')
+    .option('--for <seconds>', 'then stop; else on Ctrl-C', wholeNumber)
+    .option('--rate <n>', 'packets a second of each flow', wholeNumber, 20)
+    .option('--size <bytes>', 'payload of a packet', wholeNumber, 64)
+    .addOption(new Option('--between <whom>', 'who talks').choices(['pods', 'hosts', 'all']).default('pods'))
+    .option('--tcp', 'a TCP stream as well')
+    .option('--connected', 'sockets that keep the route they first found')
+    .addOption(outputOption())
+    .addOption(new Option('--events').hideHelp())
+    .action(async ({ for: seconds, events, ...rest }: TrafficFlags) => {
+      const { trafficCommand } = await import('../../lab/cli/traffic.ts');
+      const timed = seconds === undefined ? {} : { seconds };
+      await trafficCommand({ ...rest, ...timed, events: events ?? false }, context);
+    });
+}
+
+function named(command: Command): Command {
+  return command.option('--name <lab>', 'which lab', 'lab');
+}
+
+function encryptionOption(): Option {
+  return new Option('--encryption <what>', 'what the agents do')
+    .choices(['none', 'wireguard'])
+    .default('none');
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw usageError(`a whole number from 1 up is wanted, not "${text}"`);
+  return value;
+}

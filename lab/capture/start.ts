@@ -1,0 +1,125 @@
+/** Everything that crosses the underlay of a lab, counted by what an onlooker can read of it. */
+import { spawn } from 'node:child_process';
+import { LabError } from '../errors.ts';
+import type { Topology } from '../nodes/topology.ts';
+import { exited } from '../processes.ts';
+import { type ClassifierOptions, classifier, type FrameKind } from './classify.ts';
+import { PcapReader } from './pcap.ts';
+
+export interface CaptureReport {
+  readonly frames: number;
+  readonly wireguard: number;
+  readonly clear: number;
+  readonly other: number;
+  /** Who was seen in clear, by how many frames; the most first. */
+  readonly clearBetween: readonly { readonly from: string; readonly to: string; readonly frames: number }[];
+  /** Frames that the kernel dropped before they were read: with any, nothing can be claimed. Known after `stop`. */
+  readonly dropped?: number;
+  /** First frame of each kind. */
+  readonly samples: Readonly<Partial<Record<FrameKind, Buffer>>>;
+}
+
+export interface Capture {
+  /** Since the start, or since the last `reset`. */
+  report(): CaptureReport;
+  /** Counts from here on. */
+  reset(): void;
+  stop(): Promise<CaptureReport>;
+}
+
+/** Enough of each frame to see addresses and marker. */
+const SNAP_BYTES = 256;
+
+/** Captures on the bridge of the underlay; resolves when it listens. Throws `LAB_CAPTURE_FAILED`. */
+export async function startCapture(lab: Topology, options: ClassifierOptions = {}): Promise<Capture> {
+  const tcpdump = [
+    'tcpdump',
+    '-i',
+    'br0',
+    '-w',
+    '-',
+    '-s',
+    String(SNAP_BYTES),
+    '-B',
+    '16384',
+    '--immediate-mode',
+  ];
+  const child = spawn('ip', ['netns', 'exec', lab.wire, ...tcpdump, '-Z', 'root', 'ip or ip6'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const counter = new Counter(lab, options);
+  const reader = new PcapReader(({ bytes }) => counter.add(bytes));
+  child.stdout.on('data', (chunk: Buffer) => reader.push(chunk));
+  const said = await listening(child.stderr);
+  return {
+    report: () => counter.report(),
+    reset: () => counter.reset(),
+    async stop() {
+      // What crossed the wire until now is on its way through tcpdump.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      child.kill('SIGINT');
+      await exited(child);
+      const dropped = /(\d+) packets? dropped by kernel/.exec(said())?.[1];
+      return { ...counter.report(), dropped: Number(dropped ?? 0) };
+    },
+  };
+}
+
+/** Resolves at tcpdump's "listening on"; what it says is then to be had. */
+function listening(stderr: NodeJS.ReadableStream): Promise<() => string> {
+  let said = '';
+  const { promise, resolve, reject } = Promise.withResolvers<() => string>();
+  stderr.setEncoding('utf8');
+  stderr.on('data', (text: string) => {
+    said += text;
+    if (said.includes('listening on')) resolve(() => said);
+  });
+  stderr.on('end', () =>
+    reject(new LabError('LAB_CAPTURE_FAILED', `tcpdump: ${said.trim() || 'it ended at once'}`)),
+  );
+  return promise;
+}
+
+class Counter {
+  readonly #classify;
+  #counts: Record<FrameKind, number> = { wireguard: 0, clear: 0, other: 0 };
+  #clear = new Map<string, number>();
+  #samples: Partial<Record<FrameKind, Buffer>> = {};
+
+  constructor(lab: Topology, options: ClassifierOptions) {
+    this.#classify = classifier(lab, options);
+  }
+
+  add(frame: Buffer): void {
+    const { kind, from = '', to = '' } = this.#classify(frame);
+    this.#counts[kind] += 1;
+    this.#samples[kind] ??= Buffer.from(frame);
+    if (kind !== 'clear') return;
+    const key = `${from} ${to}`;
+    this.#clear.set(key, (this.#clear.get(key) ?? 0) + 1);
+  }
+
+  reset(): void {
+    this.#counts = { wireguard: 0, clear: 0, other: 0 };
+    this.#clear = new Map();
+    this.#samples = {};
+  }
+
+  report(): CaptureReport {
+    const { wireguard, clear, other } = this.#counts;
+    const clearBetween = [...this.#clear]
+      .map(([key, frames]) => {
+        const [from = '', to = ''] = key.split(' ');
+        return { from, to, frames };
+      })
+      .sort((one, another) => another.frames - one.frames);
+    return {
+      frames: wireguard + clear + other,
+      wireguard,
+      clear,
+      other,
+      clearBetween,
+      samples: { ...this.#samples },
+    };
+  }
+}

@@ -1,0 +1,225 @@
+/** A lab from its first namespace to its last: what `sheath lab`, the demo and the tests call. */
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { ApiError, type ApiTarget, apiTarget, call } from '../api-client.ts';
+import { LabError } from '../errors.ts';
+import { createNode, deleteNode } from '../node-objects.ts';
+import { run } from '../processes.ts';
+import { labProgram } from '../program.ts';
+import { forgetMemory, inNode, nodeNamed, startAgent, stopAgent, untilAgents } from './agents.ts';
+import { startApi, stopApi } from './api.ts';
+import { createFolder, LABS_FOLDER, type Lab, openLab, removeFolder, writeSpec } from './folder.ts';
+import { createNodeNetwork, createUnderlay, destroyNamespaces, destroyNodeNetwork } from './network.ts';
+import { namespacePrefix, topology } from './topology.ts';
+
+export interface LabOptions {
+  /** `lab` unless told otherwise; several labs can stand side by side. */
+  readonly name?: string;
+  readonly nodes?: number;
+  /** Pods a node. */
+  readonly pods?: number;
+  readonly ipv6?: boolean;
+  readonly encryption?: 'none' | 'wireguard';
+  /** Of a real API server; else the embedded one serves. */
+  readonly kubeconfig?: string;
+  /** Tell the agents by flag or by the EncryptionMesh; by flag with a real API server, which may not have the CRD. */
+  readonly through?: 'flag' | 'resource';
+  readonly agentFlags?: readonly string[];
+  /** Network and API only; `startAgent` starts them. */
+  readonly withoutAgents?: boolean;
+  /** argv of the program; this very program unless told otherwise. */
+  readonly program?: readonly string[];
+  /** How long the agents may take until all is encrypted, in milliseconds; 60 s. */
+  readonly patience?: number;
+  readonly progress?: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Builds the lab and resolves when every agent is where it should be; takes everything back when it cannot. */
+export async function labUp(options: LabOptions = {}): Promise<Lab> {
+  requireRoot();
+  const lab = await createFolder({
+    name: options.name ?? 'lab',
+    ...sizeOf(options),
+    program: [...(options.program ?? labProgram())],
+    encryption: options.encryption ?? 'none',
+    through: options.through ?? (options.kubeconfig === undefined ? 'resource' : 'flag'),
+    ...(options.kubeconfig !== undefined && { kubeconfig: resolve(options.kubeconfig) }),
+    agentFlags: [...(options.agentFlags ?? [])],
+  });
+  try {
+    await build(lab, options);
+    return lab;
+  } catch (error) {
+    if (!options.signal?.aborted) await keepLogs(lab);
+    await labDown(lab.name);
+    throw error;
+  }
+}
+
+function sizeOf(options: LabOptions) {
+  const size = { nodes: options.nodes ?? 3, pods: options.pods ?? 1, ipv6: options.ipv6 ?? false };
+  topology({ name: options.name ?? 'lab', ...size });
+  return size;
+}
+
+async function build(lab: Lab, options: LabOptions): Promise<void> {
+  const say = options.progress ?? (() => {});
+  const step = async (line: string, work: () => Promise<void>): Promise<void> => {
+    options.signal?.throwIfAborted();
+    say(line);
+    await work();
+  };
+  const { members, pods, ipv6 } = lab.topology;
+  const names = members.length > 4 ? `n1 to n${members.length}` : members.map(({ name }) => name).join(', ');
+  await writeWrapper(lab);
+  await step(
+    `network: ${names}, ${pods} pod${pods > 1 ? 's' : ''} each, ${ipv6 ? 'IPv4 and IPv6' : 'IPv4'}`,
+    async () => {
+      // What a lab of this name left behind when it was cut short.
+      await destroyNamespaces(namespacePrefix(lab.name));
+      await createUnderlay(lab.topology);
+      for (const node of members) await createNodeNetwork(lab.topology, node);
+    },
+  );
+  await step(
+    `API server: ${lab.spec.kubeconfig ?? 'embedded'}, http(s)://192.0.2.1:6443 in the lab`,
+    async () => {
+      await startApi(lab);
+      await createObjects(lab);
+    },
+  );
+  if (options.withoutAgents) return;
+  await step(`agents: encryption ${lab.spec.encryption}`, async () => {
+    for (const node of members) await startAgent(lab, node);
+    await untilSettled(lab, options);
+  });
+}
+
+/** Every agent answers, and where there is encryption it has reached everybody. */
+export async function untilSettled(
+  lab: Lab,
+  options: Pick<LabOptions, 'patience' | 'signal'> = {},
+): Promise<void> {
+  const wanted = lab.spec.encryption === 'none' ? ['plaintext', 'alone'] : ['encrypted', 'alone'];
+  await untilAgents(lab, ({ state }) => wanted.includes(state), {
+    patience: options.patience ?? 60_000,
+    ...(options.signal && { signal: options.signal }),
+  });
+}
+
+/** Switches encryption of the whole lab, as `sheath enable` would, or by new flags; resolves when it is done. */
+export async function setEncryption(
+  name: string,
+  encryption: 'none' | 'wireguard',
+  options: Pick<LabOptions, 'patience' | 'signal'> = {},
+): Promise<Lab> {
+  const before = await openLab(name);
+  await writeSpec(before.folder, { ...before.spec, encryption });
+  const lab = await openLab(name);
+  if (lab.spec.through === 'resource') await writeMesh(await apiTarget(lab.kubeconfig), encryption);
+  else {
+    for (const node of lab.topology.members) await stopAgent(lab, node);
+    for (const node of lab.topology.members) await startAgent(lab, node);
+  }
+  await untilSettled(lab, options);
+  return lab;
+}
+
+/** Ends a lab and removes all of it, whole or half-made; says whether there was anything. */
+export async function labDown(name = 'lab'): Promise<boolean> {
+  requireRoot();
+  topology({ name, nodes: 1, pods: 1, ipv6: false });
+  const lab = await openLab(name).catch(() => undefined);
+  if (lab) {
+    for (const node of lab.topology.members) await stopAgent(lab, node, 'SIGKILL');
+    if (lab.spec.kubeconfig !== undefined) await deleteObjects(lab);
+    await stopApi(lab);
+  }
+  const namespaces = await destroyNamespaces(namespacePrefix(name));
+  await removeFolder(name);
+  await rmdir(LABS_FOLDER).catch(() => undefined);
+  return lab !== undefined || namespaces > 0;
+}
+
+/** Kills the agent, or the whole node with all that was in its memory, as a power cut does. */
+export async function killNode(lab: Lab, name: string, what: 'agent' | 'node'): Promise<void> {
+  const node = nodeNamed(lab, name);
+  await stopAgent(lab, node, 'SIGKILL');
+  if (what === 'agent') return;
+  await destroyNodeNetwork(lab.topology, node);
+  await forgetMemory(lab, node);
+}
+
+/** Brings back what is missing of a node: its network, its agent. Does not wait for the agent. */
+export async function startNode(lab: Lab, name: string): Promise<void> {
+  const node = nodeNamed(lab, name);
+  const namespaces = await run(['ip', 'netns', 'list']);
+  const there = namespaces.split('\n').some((line) => line.split(' ')[0] === node.netns);
+  if (!there) await createNodeNetwork(lab.topology, node);
+  await startAgent(lab, node);
+}
+
+/** Runs a command inside a node and returns its standard output. Throws `CommandError`. */
+export function runInNode(lab: Lab, name: string, command: readonly string[]): Promise<string> {
+  return run(inNode(lab, nodeNamed(lab, name), command));
+}
+
+async function createObjects(lab: Lab): Promise<void> {
+  const target = await apiTarget(lab.kubeconfig);
+  for (const { name, podCIDRs, addresses } of lab.topology.members) {
+    await createNode(target, { name, podCIDRs, addresses }).catch(unlessThere);
+  }
+  if (lab.spec.through === 'resource') await writeMesh(target, lab.spec.encryption);
+}
+
+async function deleteObjects(lab: Lab): Promise<void> {
+  const target = await apiTarget(lab.kubeconfig).catch(() => undefined);
+  if (!target) return;
+  for (const { name } of lab.topology.members) await deleteNode(target, name).catch(() => undefined);
+}
+
+async function writeMesh(target: ApiTarget, encryption: string): Promise<void> {
+  const name = 'default';
+  await call(target, {
+    method: 'PATCH',
+    path: `/apis/sheath.dev/v1alpha1/encryptionmeshes/${name}?fieldManager=sheath-lab&force=true`,
+    body: {
+      apiVersion: 'sheath.dev/v1alpha1',
+      kind: 'EncryptionMesh',
+      metadata: { name },
+      spec: { encryption },
+    },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+  });
+}
+
+function unlessThere(error: unknown): void {
+  if (!(error instanceof ApiError) || error.status !== 409) throw error;
+}
+
+/** `sheath` on the PATH of `lab exec`. */
+async function writeWrapper(lab: Lab): Promise<void> {
+  const path = join(lab.folder, 'bin', 'sheath');
+  const quoted = lab.spec.program.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ');
+  await writeFile(path, `#!/bin/sh\nexec ${quoted} "$@"\n`);
+  await chmod(path, 0o755);
+}
+
+/** A lab that did not come up is taken away; why, is in its logs. */
+async function keepLogs(lab: Lab): Promise<void> {
+  const kept = `/tmp/sheath-lab-${lab.name}-logs`;
+  await mkdir(kept, { recursive: true });
+  await promisify(execFile)('cp', ['-r', `${lab.folder}/logs/.`, kept]).catch(() => undefined);
+}
+
+function requireRoot(): void {
+  if (process.getuid?.() !== 0) {
+    throw new LabError(
+      'LAB_NOT_PERMITTED',
+      'a lab is made of network namespaces, which takes root: run it with sudo',
+    );
+  }
+}

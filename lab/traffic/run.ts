@@ -1,0 +1,185 @@
+/** Steady numbered UDP packets between the places of a lab, all sent and counted in one process. */
+import type { Socket } from 'node:dgram';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LabError } from '../errors.ts';
+import { bindIn } from '../namespace-sockets.ts';
+import type { Topology } from '../nodes/topology.ts';
+import { addressOf, type Between, type Endpoint, type Pair, pairs } from './endpoints.ts';
+import { Flow } from './flow.ts';
+import { type TrafficReport, total } from './report.ts';
+import { TcpStream } from './tcp.ts';
+
+export interface TrafficOptions {
+  /** Packets a second of each flow; 20. */
+  readonly rate?: number;
+  readonly between?: Between;
+  /** Bytes of payload a packet; 64. */
+  readonly size?: number;
+  /** Sockets that are connected once at the start, and keep the route they then found. */
+  readonly connected?: boolean;
+  /** A TCP stream as well, between the first pod of the first node and that of the last. */
+  readonly tcp?: boolean;
+}
+
+/** How long packets may be under way after the last was sent, in milliseconds. */
+const STRAGGLERS_MS = 1000;
+const TICK_MS = 4;
+
+export interface RunningTraffic {
+  /** Counts so far; packets under way count as lost. */
+  report(): TrafficReport;
+  /** Stops sending, waits for what is under way, closes the sockets. */
+  stop(): Promise<TrafficReport>;
+}
+
+/** Opens every socket, then sends until `stop`. Throws `LAB_TRAFFIC_FAILED` when there is nobody to talk to. */
+export async function runTraffic(lab: Topology, options: TrafficOptions = {}): Promise<RunningTraffic> {
+  const rate = options.rate ?? 20;
+  const chosen = pairs(lab, options.between ?? 'pods');
+  if (chosen.length === 0) throw new LabError('LAB_TRAFFIC_FAILED', 'no traffic: the lab has one node only');
+  const sockets = await openAll(chosen);
+  const now = (): number => performance.now();
+  const connected = options.connected ?? false;
+  const flows = await Promise.all(
+    chosen.map((pair) => bothWays(pair, { sockets, connected, size: options.size ?? 64, now })),
+  ).then((made) => made.flat());
+  const tcp = options.tcp ? await tcpStreams(lab) : [];
+  const clock = new Ticker(flows, rate);
+  const report = (): TrafficReport =>
+    total(
+      flows.map((flow) => flow.report()),
+      {
+        rate,
+        durationMs: clock.elapsed(),
+        stalledMs: clock.stalledMs,
+        tcp: tcp.map((stream) => stream.report()),
+      },
+    );
+  return {
+    report,
+    async stop() {
+      clock.stop();
+      await sleep(STRAGGLERS_MS);
+      const result = report();
+      for (const socket of sockets.values()) socket.close();
+      for (const stream of tcp) stream.close();
+      return result;
+    },
+  };
+}
+
+/** Sends what is due of every flow, also when it was held up. */
+class Ticker {
+  #stalledMs = 0;
+  readonly #start = performance.now();
+  #end: number | undefined;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(flows: readonly Flow[], rate: number) {
+    let last = this.#start;
+    this.#timer = setInterval(() => {
+      const now = performance.now();
+      this.#stalledMs = Math.max(this.#stalledMs, now - last - TICK_MS);
+      last = now;
+      const due = Math.floor(((now - this.#start) * rate) / 1000) + 1;
+      for (const flow of flows) {
+        // After a stall, the packets of the time that is gone are not worth a burst that overflows the receivers.
+        for (let burst = 0; flow.sent < due && burst < 8; burst += 1) flow.send();
+      }
+    }, TICK_MS);
+  }
+
+  get stalledMs(): number {
+    return Math.round(this.#stalledMs);
+  }
+
+  elapsed(): number {
+    return Math.round((this.#end ?? performance.now()) - this.#start);
+  }
+
+  stop(): void {
+    this.#end = performance.now();
+    clearInterval(this.#timer);
+  }
+}
+
+interface Making {
+  readonly sockets: ReadonlyMap<string, Socket>;
+  readonly connected: boolean;
+  readonly size: number;
+  readonly now: () => number;
+}
+
+async function bothWays(pair: Pair, making: Making): Promise<readonly Flow[]> {
+  const { one, other, family, port } = pair;
+  const [left, right] = [
+    making.sockets.get(socketKey(one, pair)),
+    making.sockets.get(socketKey(other, pair)),
+  ];
+  if (!left || !right)
+    throw new LabError('LAB_TRAFFIC_FAILED', `no socket for ${one.name} and ${other.name}`);
+  const [leftAddress, rightAddress] = [addressOf(one, family), addressOf(other, family)];
+  if (making.connected) {
+    await Promise.all([connect(left, port, rightAddress), connect(right, port, leftAddress)]);
+  }
+  const common = { family, connected: making.connected, size: making.size, now: making.now };
+  return [
+    new Flow({
+      ...common,
+      from: one.name,
+      to: other.name,
+      sender: left,
+      receiver: right,
+      destination: { address: rightAddress, port },
+    }),
+    new Flow({
+      ...common,
+      from: other.name,
+      to: one.name,
+      sender: right,
+      receiver: left,
+      destination: { address: leftAddress, port },
+    }),
+  ];
+}
+
+function connect(socket: Socket, port: number, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    socket.connect(port, address, () => {
+      socket.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** One helper an endpoint opens all its sockets. */
+async function openAll(chosen: readonly Pair[]): Promise<ReadonlyMap<string, Socket>> {
+  const ends = new Map<Endpoint, Pair[]>();
+  for (const pair of chosen) {
+    for (const end of [pair.one, pair.other]) ends.set(end, [...(ends.get(end) ?? []), pair]);
+  }
+  const sockets = new Map<string, Socket>();
+  for (const [end, mine] of ends) {
+    const wanted = mine.map(({ family, port }) => ({ address: addressOf(end, family), port }));
+    for (const [at, socket] of (await bindIn(end.netns, wanted)).entries()) {
+      const pair = mine[at];
+      // ECONNREFUSED and the like on a connected socket: the packet is counted as lost.
+      socket.on('error', () => undefined);
+      if (pair) sockets.set(socketKey(end, pair), socket);
+    }
+  }
+  return sockets;
+}
+
+function socketKey(end: Endpoint, pair: Pair): string {
+  return `${end.name} ${pair.port}`;
+}
+
+async function tcpStreams(lab: Topology): Promise<readonly TcpStream[]> {
+  const [first] = lab.members[0]?.pods ?? [];
+  const [last] = lab.members.at(-1)?.pods ?? [];
+  if (!first || !last || first === last) return [];
+  const families = first.addresses.length === 2 ? ([4, 6] as const) : ([4] as const);
+  return Promise.all(families.map((family) => TcpStream.open(first, last, family)));
+}

@@ -1,0 +1,64 @@
+/** Traffic in a process of its own, so that whoever measures is not held up by whoever asks. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { LabError } from '../errors.ts';
+import type { Lab } from '../nodes/folder.ts';
+import { exited } from '../processes.ts';
+import type { TrafficReport } from './report.ts';
+import type { TrafficOptions } from './run.ts';
+
+export interface Traffic {
+  /** Counts so far; packets under way count as lost. */
+  report(): Promise<TrafficReport>;
+  /** Stops it, and returns what it counted from first to last. */
+  stop(): Promise<TrafficReport>;
+}
+
+/** What the process prints on standard output, one JSON document a line. */
+export type TrafficEvent =
+  | { readonly type: 'started' }
+  | { readonly type: 'report'; readonly report: TrafficReport };
+
+/** Starts steady traffic in the lab; resolves when packets flow. */
+export async function startTraffic(lab: Lab, options: TrafficOptions = {}): Promise<Traffic> {
+  const [program = '', ...args] = [...lab.spec.program, ...trafficArguments(lab, options), '--events'];
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let complaint = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    complaint += text;
+  });
+  child.stdin.on('error', () => undefined);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<TrafficEvent> => {
+    const { value, done } = await lines.next();
+    if (done) throw new LabError('LAB_TRAFFIC_FAILED', complaint.trim() || 'the traffic ended by itself');
+    return JSON.parse(value) as TrafficEvent;
+  };
+  const ask = async (word: string): Promise<TrafficReport> => {
+    child.stdin.write(`${word}\n`);
+    const event = await next();
+    if (event.type !== 'report')
+      throw new LabError('LAB_TRAFFIC_FAILED', `the traffic answered ${event.type}`);
+    return event.report;
+  };
+  await next();
+  return {
+    report: () => ask('report'),
+    async stop() {
+      const report = await ask('stop');
+      await exited(child);
+      return report;
+    },
+  };
+}
+
+function trafficArguments(lab: Lab, options: TrafficOptions): readonly string[] {
+  return [
+    ...['lab', 'traffic', '--name', lab.name],
+    ...(options.rate === undefined ? [] : ['--rate', String(options.rate)]),
+    ...(options.between === undefined ? [] : ['--between', options.between]),
+    ...(options.size === undefined ? [] : ['--size', String(options.size)]),
+    ...(options.connected ? ['--connected'] : []),
+    ...(options.tcp ? ['--tcp'] : []),
+  ];
+}
