@@ -1,29 +1,7 @@
-/** How the demo tells its story: steps, claims that were measured, bytes. All but `Narrator` are pure. */
+/** How the demo tells its story: steps, and claims that were measured. */
 import { styleText } from 'node:util';
 
 type Stream = NodeJS.WritableStream;
-
-const BYTES_A_LINE = 16;
-
-/** Like `hexdump -C`: offset, bytes, and what of them is text; 76 columns. */
-export function hexdump(bytes: Uint8Array, lines: number): readonly string[] {
-  const rows: string[] = [];
-  for (let offset = 0; offset < bytes.length && rows.length < lines; offset += BYTES_A_LINE) {
-    const row = bytes.subarray(offset, offset + BYTES_A_LINE);
-    const hex = Array.from(row, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-    const text = Array.from(row, (byte) =>
-      byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.',
-    ).join('');
-    rows.push(`${offset.toString(16).padStart(4, '0')}  ${hex.padEnd(BYTES_A_LINE * 3 - 1)}  ${text}`);
-  }
-  return rows;
-}
-
-/** The lines of the dump from the one that holds `at`, when there is such a place; else from the start. */
-export function dumpFrom(bytes: Uint8Array, at: number, lines: number): readonly string[] {
-  const first = at < 0 ? 0 : Math.floor(at / BYTES_A_LINE);
-  return hexdump(bytes, first + lines).slice(first);
-}
 
 /** A claim, and whether what was measured bears it out. */
 export interface Claim {
@@ -68,8 +46,13 @@ export class Narrator {
   }
 
   /** Lines as they are: a dump, a table. */
-  show(lines: readonly string[]): void {
-    for (const line of lines) this.#write(`     ${line}\n`);
+  show(lines: readonly string[], indent = 3): void {
+    for (const line of lines) this.#write(`${' '.repeat(indent)}${line}\n`);
+  }
+
+  /** The last line of all. */
+  end(text: string, well: boolean): void {
+    this.#write(`\n${this.#paint(well ? 'green' : 'red', text)}\n`);
   }
 
   /** Says whether it holds, and remembers it. */

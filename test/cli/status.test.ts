@@ -66,7 +66,7 @@ NOT encrypted: n1, wireguard is on but none of 2 peers is routed, for 4s
     }),
     well: false,
     want: `\
-NOT encrypted: n1, encryption is none (by /etc/sheath.yaml:3); switch it on with --encryption wireguard or in the EncryptionMesh, for 12m
+NOT encrypted: n1, encryption is none (by /etc/sheath.yaml:3); switch it on with --encryption wireguard, for 12m
 `,
   },
   {

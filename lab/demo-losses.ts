@@ -1,0 +1,79 @@
+/**
+ * Counts packets from first to last, though one node is dead for a while. Two processes send and count: one from the start,
+ * whose flows with the dead node count until just before it dies; the other from its return, which counts those alone.
+ */
+import type { Lab } from './nodes/folder.ts';
+import type { FlowReport } from './traffic/report.ts';
+import { startTraffic, type Traffic } from './traffic/start.ts';
+
+export interface Losses {
+  readonly sent: number;
+  readonly lost: number;
+}
+
+const NONE: Losses = { sent: 0, lost: 0 };
+/** The second process needs ports of its own. */
+const SECOND_FIRST_PORT = 30_000;
+/** A packet under way counts as lost: ask again. */
+const TRIES = 40;
+
+export class LossCount {
+  readonly #rate: number;
+  #first: Traffic | undefined;
+  #second: Traffic | undefined;
+  #dead: string | undefined;
+  /** Of the flows with the dead node, until it died. */
+  #until: Losses = NONE;
+
+  constructor(rate: number) {
+    this.#rate = rate;
+  }
+
+  async start(lab: Lab): Promise<void> {
+    this.#first = await startTraffic(lab, { rate: this.#rate });
+  }
+
+  /** Takes the node out of the count from here on. @returns the losses between all nodes until now. */
+  async without(node: string): Promise<Losses> {
+    if (this.#first === undefined) return NONE;
+    let { flows } = await this.#first.report();
+    for (let tries = 1; tries < TRIES && sum(flows).lost > 0; tries += 1)
+      ({ flows } = await this.#first.report());
+    this.#dead = node;
+    this.#until = sum(flows.filter((flow) => concerns(flow, node)));
+    return sum(flows);
+  }
+
+  /** The node is back: its flows count again. */
+  async again(lab: Lab): Promise<void> {
+    this.#second = await startTraffic(lab, { rate: this.#rate, firstPort: SECOND_FIRST_PORT });
+  }
+
+  /** Ends the traffic. @returns all losses between nodes that were alive. */
+  async stop(): Promise<Losses> {
+    const [first, second] = await Promise.all([this.#first?.stop(), this.#second?.stop()]);
+    this.#first = undefined;
+    this.#second = undefined;
+    const dead = this.#dead;
+    const living = first?.flows.filter((flow) => dead === undefined || !concerns(flow, dead)) ?? [];
+    const returned = second?.flows.filter((flow) => dead !== undefined && concerns(flow, dead)) ?? [];
+    const rest = sum([...living, ...returned]);
+    return { sent: this.#until.sent + rest.sent, lost: this.#until.lost + rest.lost };
+  }
+
+  async close(): Promise<void> {
+    await this.stop().catch(() => undefined);
+  }
+}
+
+/** Pods are called after their node: `n3-p1`. */
+function concerns(flow: FlowReport, node: string): boolean {
+  return [flow.from, flow.to].some((end) => end === node || end.startsWith(`${node}-`));
+}
+
+function sum(flows: readonly FlowReport[]): Losses {
+  return flows.reduce(
+    (total, { sent, lost }) => ({ sent: total.sent + sent, lost: total.lost + lost }),
+    NONE,
+  );
+}

@@ -1,0 +1,241 @@
+/** What the demo shows, step by step. Each claim is made of what was measured just before it. */
+import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { plain } from '../cli/context.ts';
+import { formatPeers } from '../cli/format/peers.ts';
+import { formatStatus } from '../cli/format/status.ts';
+import type { AgentStatus } from '../operator/status.ts';
+import { hexdump } from './capture/hexdump.ts';
+import { type Capture, type CaptureReport, startCapture } from './capture/start.ts';
+import { LossCount } from './demo-losses.ts';
+import type { Narrator } from './demo-print.ts';
+import { agentStatus } from './nodes/agents.ts';
+import type { Lab } from './nodes/folder.ts';
+import { killNode, labUp, runInNode, setEncryption, startNode, untilSettled } from './nodes/lab.ts';
+import { namespacePrefix } from './nodes/topology.ts';
+
+export interface DemoOptions {
+  /** Of the lab. */
+  readonly name: string;
+  /** argv of the program. */
+  readonly program: readonly string[];
+  readonly narrator: Narrator;
+  readonly signal: AbortSignal;
+}
+
+/** Packets a second of each flow. */
+const RATE = 25;
+const LOOK_MS = 2000;
+/** Bytes of a captured frame that are shown: headers and the marker. */
+const SHOWN = 96;
+
+export class Demo {
+  readonly #options: DemoOptions;
+  readonly #losses: LossCount;
+  #lab: Lab | undefined;
+  #capture: Capture | undefined;
+
+  constructor(options: DemoOptions) {
+    this.#options = options;
+    this.#losses = new LossCount(RATE);
+  }
+
+  /** @throws when something cannot be shown, or the signal aborted. */
+  async tell(): Promise<void> {
+    await this.#threeNodes();
+    await this.#inClear();
+    await this.#encryptionOn();
+    await this.#unreadable();
+    await this.#peerTable();
+    await this.#nodeKilled();
+    await this.#encryptionOff();
+    await this.#nothingLost();
+  }
+
+  /** Ends traffic and capture; the lab is the caller's. */
+  async close(): Promise<void> {
+    await this.#losses.close();
+    await this.#capture?.stop();
+    this.#capture = undefined;
+  }
+
+  /** What is left on the machine, and how it went. */
+  async sum(): Promise<void> {
+    const { narrator, name } = this.#options;
+    narrator.step('Cleaned up');
+    const left = (await readdir('/run/netns').catch(() => [])).filter((netns) =>
+      netns.startsWith(namespacePrefix(name)),
+    );
+    narrator.claim(`${left.length} network namespaces of the demo are left`, left.length === 0);
+    const failed = narrator.claims.filter(({ holds }) => !holds).length;
+    const all = narrator.claims.length;
+    narrator.end(
+      failed === 0
+        ? `All ${all} claims were measured and hold, in ${narrator.elapsed}.`
+        : `${failed} of ${all} claims DO NOT hold.`,
+      failed === 0,
+    );
+  }
+
+  async #threeNodes(): Promise<void> {
+    const { name, program, narrator, signal } = this.#options;
+    narrator.step('Three nodes on this machine, each with a pod behind it; no encryption');
+    this.#lab = await labUp({
+      name,
+      nodes: 3,
+      ipv6: true,
+      encryption: 'none',
+      through: 'flag',
+      program,
+      signal,
+      progress: (line) => narrator.say(line),
+    });
+    this.#capture = await startCapture(this.#lab.topology);
+    await this.#losses.start(this.#lab);
+  }
+
+  async #inClear(): Promise<void> {
+    const { narrator } = this.#options;
+    narrator.step('What the wire between the nodes shows: everything');
+    const { clear, wireguard, samples } = await this.#look();
+    if (samples.clear !== undefined) narrator.show(hexdump(samples.clear, SHOWN).split('\n'));
+    narrator.claim(
+      `${clear} frames of the pods were read on the wire, ${wireguard} were encrypted`,
+      clear > 0 && wireguard === 0,
+    );
+  }
+
+  async #encryptionOn(): Promise<void> {
+    const { narrator, name, signal } = this.#options;
+    narrator.step('Encryption on: sheath agent --encryption wireguard, on each node');
+    this.#lab = await setEncryption(name, 'wireguard', { signal });
+    for (const node of this.#lab.topology.members) {
+      const status = await this.#status(node.name);
+      narrator.show(formatStatus(status, this.#view(status)).trimEnd().split('\n'));
+      narrator.claim(
+        `${node.name} says that all is encrypted`,
+        status.state === 'encrypted' && status.peers.length === 2,
+      );
+    }
+  }
+
+  async #unreadable(): Promise<void> {
+    const { narrator } = this.#options;
+    narrator.step('The same traffic on the same wire: nothing to read');
+    const { clear, wireguard, samples } = await this.#look();
+    if (samples.wireguard !== undefined) narrator.show(hexdump(samples.wireguard, SHOWN).split('\n'));
+    narrator.claim(
+      `${clear} frames of the pods could be read, ${wireguard} were encrypted`,
+      clear === 0 && wireguard > 0,
+    );
+  }
+
+  async #peerTable(): Promise<void> {
+    const { narrator } = this.#options;
+    narrator.step('How n1 sees its peers: sheath peers');
+    const status = await this.#status('n1');
+    const rows = status.peers.map((peer) => ({ seenBy: status.node, ...peer }));
+    narrator.show(formatPeers(rows, this.#view(status)).trimEnd().split('\n'), 0);
+    narrator.claim(
+      'both are routed and both sent and received bytes',
+      rows.length === 2 &&
+        rows.every((row) => row.state === 'routed' && row.receivedBytes > 0 && row.sentBytes > 0),
+    );
+  }
+
+  async #nodeKilled(): Promise<void> {
+    const { narrator, signal } = this.#options;
+    const lab = this.#running();
+    narrator.step('n3 loses power, with all that was in its memory, and comes back');
+    const before = await this.#losses.without('n3');
+    narrator.claim(
+      `until then, ${before.lost} of ${before.sent} packets were lost between all pods`,
+      before.lost === 0,
+    );
+    await killNode(lab, 'n3', 'node');
+    const dead = performance.now();
+    await sleep(1500, undefined, { signal });
+    await startNode(lab, 'n3');
+    await untilSettled(lab, { signal });
+    const away = ((performance.now() - dead) / 1000).toFixed(1);
+    const status = await this.#status('n3');
+    narrator.claim(
+      `n3 is back and encrypted to both others, ${away}s after it died`,
+      status.state === 'encrypted',
+    );
+    await this.#losses.again(lab);
+    const { clear, wireguard } = await this.#look();
+    narrator.claim(
+      `${clear} frames can be read now, ${wireguard} are encrypted`,
+      clear === 0 && wireguard > 0,
+    );
+  }
+
+  async #encryptionOff(): Promise<void> {
+    const { narrator, name, signal } = this.#options;
+    narrator.step('Encryption off: sheath agent --encryption none, on each node');
+    this.#lab = await setEncryption(name, 'none', { signal });
+    const left = await Promise.all(this.#lab.topology.members.map((node) => this.#leftIn(node.name)));
+    narrator.claim(
+      `${left.flat().length} devices, rules, routes and tables of ours are left in the nodes`,
+      left.flat().length === 0,
+    );
+    const { clear, wireguard } = await this.#look();
+    narrator.claim(
+      `${clear} frames of the pods can be read again, ${wireguard} are encrypted`,
+      clear > 0 && wireguard === 0,
+    );
+  }
+
+  async #nothingLost(): Promise<void> {
+    const { narrator } = this.#options;
+    narrator.step('From first to last');
+    const total = await this.#losses.stop();
+    narrator.claim(
+      `${total.lost} of ${total.sent} packets were lost between the nodes that were alive`,
+      total.lost === 0 && total.sent > 0,
+    );
+    const { dropped } = (await this.#capture?.stop()) ?? { dropped: undefined };
+    this.#capture = undefined;
+    narrator.claim(`${dropped} captured frames went unread`, dropped === 0);
+  }
+
+  /** What crosses the wire from now on, for a while. */
+  async #look(): Promise<CaptureReport> {
+    if (this.#capture === undefined) throw new Error('the capture ended by itself');
+    this.#capture.reset();
+    await sleep(LOOK_MS, undefined, { signal: this.#options.signal });
+    return this.#capture.report();
+  }
+
+  async #status(name: string): Promise<AgentStatus> {
+    const lab = this.#running();
+    const node = lab.topology.members.find((member) => member.name === name);
+    const status = node && (await agentStatus(lab, node));
+    if (status === undefined) throw new Error(`the agent of ${name} does not answer`);
+    return status;
+  }
+
+  /** What of ours the node's kernel still has, a line each. */
+  async #leftIn(node: string): Promise<readonly string[]> {
+    const asked = [
+      ['ip', '-o', 'link'],
+      ['ip', '-o', 'rule'],
+      ['ip', '-6', '-o', 'rule'],
+      ['ip', '-o', 'route', 'show', 'table', 'all'],
+      ['ip', '-6', '-o', 'route', 'show', 'table', 'all'],
+      ['nft', 'list', 'tables'],
+    ];
+    const answers = await Promise.all(asked.map((command) => runInNode(this.#running(), node, command)));
+    return answers.flatMap((text) => text.split('\n')).filter((line) => /sheath|5183[01]/.test(line));
+  }
+
+  #running(): Lab {
+    if (this.#lab === undefined) throw new Error('the lab is not up');
+    return this.#lab;
+  }
+
+  #view(status: AgentStatus) {
+    return { paint: plain, wide: false, width: 75, now: status.now };
+  }
+}
