@@ -105,7 +105,11 @@ export class Mesher {
     this.#judgeTrials(plan);
     this.clear = stillInClear(this.clear, records.records(), kernel.statuses);
     // Others may only hear of a key when the device behind it answers.
-    const ready = report.devices.some((device) => device.generation === key.generation);
+    const ready =
+      report.devices.some((device) => device.generation === key.generation) &&
+      !report.errors.some(
+        (error) => error.part === 'device' || (error.part === 'peer' && error.node === undefined),
+      );
     if (ready) this.wanted = formatAnnotations(this.#selfRecord(own));
     return { report, nextAt };
   }

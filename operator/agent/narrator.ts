@@ -157,7 +157,9 @@ export class Narrator {
     clock.after(Math.max(0, this.#quietUntil - clock.now()), () => {
       this.#statusDue = false;
       this.#quietUntil = clock.now() + STATUS_PACE;
-      if (events.followed) events.emit({ type: 'status', at: clock.now(), status: status() });
+      // Asked for even when nobody follows: it is how the state gets its `since`.
+      const now = status();
+      if (events.followed) events.emit({ type: 'status', at: clock.now(), status: now });
     });
   }
 
@@ -169,7 +171,10 @@ export class Narrator {
     for (const refusal of now) {
       if (this.#refused.has(refusalKey(refusal))) continue;
       const { node, code, inFavourOf, message } = refusal;
-      log.warn({ event: 'refused', peer: node, code, inFavourOf }, message);
+      log[code === 'NO_COMMON_GENERATION' || code === 'ENDPOINT_MISSING' ? 'debug' : 'warn'](
+        { event: 'refused', peer: node, code, inFavourOf },
+        message,
+      );
     }
     this.#refused = keys;
   }

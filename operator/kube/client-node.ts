@@ -1,11 +1,10 @@
 /** Access through client-node's KubeConfig: exec plugins, OIDC and cloud providers, proxies, merged files. */
 import type { Agent, RequestOptions } from 'node:https';
 import { delimiter } from 'node:path';
-import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
+import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import type { Access } from './access.ts';
 
 export async function accessByClientNode(path: string, context: string | undefined): Promise<Access> {
-  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js');
   const config = new KubeConfig();
   for (const [index, file] of path
     .split(delimiter)

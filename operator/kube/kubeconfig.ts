@@ -69,7 +69,7 @@ async function findKubeconfig({ kubeconfig, environment }: AccessOptions): Promi
 
 async function readKubeconfig(path: string, context: string | undefined): Promise<Access> {
   if (path.includes(delimiter)) return byClientNode(path, context);
-  const config = parseKubeconfig(path, await read(path), await loadYaml());
+  const config = parseKubeconfig(path, await read(path), (await import('./yaml.ts')).parseYaml);
   const name = context ?? config['current-context'];
   const chosen = config.contexts.find((each) => each.name === name)?.context;
   if (chosen === undefined)
@@ -86,11 +86,6 @@ async function readKubeconfig(path: string, context: string | undefined): Promis
     origin: path,
     authorization: authorizer(path, user),
   };
-}
-
-async function loadYaml(): Promise<(text: string) => unknown> {
-  const { parse } = await import('yaml');
-  return (text) => parse(text);
 }
 
 function parseKubeconfig(
