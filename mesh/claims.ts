@@ -57,9 +57,7 @@ export function compareClaims(a: Range, b: Range): number {
   return compareText(a.first, b.first) || compareText(b.last, a.last);
 }
 
-/** `sorted` by `compareClaims`. */
-export function judge(sorted: readonly Claim[], evidence: Evidence): Judgement {
-  const { rivals, covered } = contentions(sorted);
+export function judge({ rivals, covered }: Contentions, evidence: Evidence): Judgement {
   const ranked = Array.from(rivals.keys(), (claim) => rank(claim, covered, evidence)).sort(compareRanks);
   const ranks = new Map(ranked.map((entry) => [entry.claim, entry]));
   const standing = new Set<Claim>();
@@ -73,19 +71,26 @@ export function judge(sorted: readonly Claim[], evidence: Evidence): Judgement {
   return { defeats, contenders: new Set(Array.from(rivals.keys(), (claim) => claim.owner)) };
 }
 
-interface Contentions {
-  readonly rivals: ReadonlyMap<Claim, Claim[]>;
+/** Who contends with whom, before anybody is asked. */
+export interface Contentions {
+  readonly rivals: ReadonlyMap<Claim, readonly Claim[]>;
   /** Claims that swallow claims of other Nodes: of which one, or of several. */
   readonly covered: ReadonlyMap<Claim, NodeRecord | 'several'>;
+  /** No two claims share an address, not even two of one Node. */
+  readonly disjoint: boolean;
 }
 
-/** One sweep: prefixes nest or are apart, so those that are still open when a claim begins are exactly those that hold it. */
-function contentions(sorted: readonly Claim[]): Contentions {
+export const NO_CONTENTIONS: Contentions = { rivals: new Map(), covered: new Map(), disjoint: true };
+
+/** `sorted` by `compareClaims`. One sweep: prefixes nest or are apart, so those that are still open when a claim begins are exactly those that hold it. */
+export function contentions(sorted: readonly Claim[]): Contentions {
   const rivals = new Map<Claim, Claim[]>();
   const covered = new Map<Claim, NodeRecord | 'several'>();
   const open: Claim[] = [];
+  let disjoint = true;
   for (const claim of sorted) {
     for (let top = open.at(-1); top !== undefined && top.last < claim.first; top = open.at(-1)) open.pop();
+    disjoint &&= open.length === 0;
     for (const outer of open) {
       if (outer.owner === claim.owner) continue;
       append(rivals, outer, claim);
@@ -96,7 +101,7 @@ function contentions(sorted: readonly Claim[]): Contentions {
     }
     open.push(claim);
   }
-  return { rivals, covered };
+  return { rivals, covered, disjoint };
 }
 
 function append(map: Map<Claim, Claim[]>, key: Claim, value: Claim): void {
@@ -139,17 +144,4 @@ function isVouched(claim: Claim, evidence: Evidence): boolean {
   if (node === undefined) return false;
   if (claim.kind === 'endpoint') return node.addresses.includes(claim.text);
   return node.podCIDRs.some((cidr) => contains(rangeOf(cidr), claim));
-}
-
-/** Sorted lists into one. */
-export function mergeClaims(a: readonly Claim[], b: readonly Claim[]): Claim[] {
-  const merged: Claim[] = [];
-  let at = 0;
-  for (const claim of a) {
-    for (let next = b[at]; next !== undefined && compareClaims(next, claim) < 0; next = b[++at])
-      merged.push(next);
-    merged.push(claim);
-  }
-  for (const claim of b.slice(at)) merged.push(claim);
-  return merged;
 }

@@ -1,5 +1,6 @@
 /** What a plan knows of this node and its configuration, worked out once, and the part of a record's judgement that rests on it alone. */
 import type { PublicKey } from '../keys/generation.ts';
+import { ClaimIndex } from './claim-index.ts';
 import { type Claim, claimsOf, compareClaims } from './claims.ts';
 import { familiesOf } from './lists.ts';
 import { contains, firstAddress, hostPrefix, lengthOf, overlaps, type Range, rangeOf } from './prefix.ts';
@@ -18,6 +19,8 @@ export interface Context {
   /** By record: what was made of it last. */
   readonly screened: WeakMap<NodeRecord, Screened>;
   readonly peers: WeakMap<NodeRecord, BuiltPeer>;
+  /** Of the records of the last plan. */
+  readonly index: ClaimIndex;
 }
 
 /** The claims of a record that are left after what no other record has a say in. */
@@ -57,7 +60,7 @@ function isEqual(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 function createContext(self: NodeRecord, config: MeshConfig): Context {
-  return {
+  const context: Context = {
     self,
     config,
     devices: planDevices(self, config),
@@ -68,7 +71,9 @@ function createContext(self: NodeRecord, config: MeshConfig): Context {
     nodeRanges: config.nodePrefixes.map(rangeOf),
     screened: new WeakMap(),
     peers: new WeakMap(),
+    index: new ClaimIndex((record) => screen(context, record).claims),
   };
+  return context;
 }
 
 /** One a live generation. Two that share a device cannot live together: the older stays, because others still need it. */

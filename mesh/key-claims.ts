@@ -6,26 +6,12 @@ import type { PublicKey } from '../keys/generation.ts';
 import { compareAge } from './claims.ts';
 import type { Evidence, MeshPlan, NodeRecord, Refusal } from './types.ts';
 
-/** Records that publish a key which another one publishes too; whose it is for now comes first. */
-export function keyDisputes(
-  records: readonly NodeRecord[],
+/** Whose the key is for now, and who waits. */
+export function inTurn(
+  [key, contenders]: readonly [PublicKey, readonly NodeRecord[]],
   evidence: Evidence,
-): ReadonlyMap<PublicKey, readonly NodeRecord[]> {
-  const first = new Map<PublicKey, NodeRecord>();
-  const disputes = new Map<PublicKey, NodeRecord[]>();
-  for (const record of records) {
-    for (const { publicKey } of record.generations) {
-      const other = first.get(publicKey);
-      if (other === undefined) first.set(publicKey, record);
-      else if (other !== record) {
-        const found = disputes.get(publicKey) ?? [other];
-        if (!found.includes(record)) found.push(record);
-        disputes.set(publicKey, found);
-      }
-    }
-  }
-  for (const [key, contenders] of disputes) contenders.sort(byTurn(evidence.keyHolders.get(key)));
-  return disputes;
+): readonly NodeRecord[] {
+  return [...contenders].sort(byTurn(evidence.keyHolders.get(key)));
 }
 
 function byTurn(holder: string | undefined): (a: NodeRecord, b: NodeRecord) => number {

@@ -1,9 +1,9 @@
 /** Records to what this node wants the kernel to be. Pure: the same input, in whatever order, gives the same text. */
 import type { PublicKey } from '../keys/generation.ts';
 import { compareText } from './address.ts';
-import { type Claim, compareClaims, type Defeat, judge } from './claims.ts';
-import { type BuiltPeer, type Context, contextOf, screen } from './context.ts';
-import { keyDisputes } from './key-claims.ts';
+import { type Defeat, judge } from './claims.ts';
+import { type BuiltPeer, type Context, contextOf } from './context.ts';
+import { inTurn } from './key-claims.ts';
 import { buildPeer, type Losses } from './peer.ts';
 import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from './types.ts';
 
@@ -59,19 +59,25 @@ interface Settlement {
   readonly contested: readonly string[];
 }
 
-function settle(context: Context, others: readonly NodeRecord[], evidence: Evidence): Settlement {
-  const claims: Claim[] = [];
-  for (const record of others) for (const claim of screen(context, record).claims) claims.push(claim);
-  const { defeats, contenders } = judge(claims.sort(compareClaims), evidence);
-  const losses = new Map<NodeRecord, { defeats: Defeat[]; keys: Map<PublicKey, string> }>();
-  const lossesOf = (record: NodeRecord): { defeats: Defeat[]; keys: Map<PublicKey, string> } => {
+interface Mutable {
+  readonly defeats: Defeat[];
+  readonly keys: Map<PublicKey, string>;
+}
+
+function settle({ index }: Context, others: readonly NodeRecord[], evidence: Evidence): Settlement {
+  index.update(others);
+  const { defeats, contenders } = judge(index.contentions, evidence);
+  const losses = new Map<NodeRecord, Mutable>();
+  const lossesOf = (record: NodeRecord): Mutable => {
     const found = losses.get(record) ?? { defeats: [], keys: new Map<PublicKey, string>() };
     losses.set(record, found);
     return found;
   };
   for (const defeat of defeats) lossesOf(defeat.claim.owner).defeats.push(defeat);
-  for (const [key, [holder, ...waiting]] of keyDisputes(others, evidence)) {
-    if (holder !== undefined) for (const record of waiting) lossesOf(record).keys.set(key, holder.name);
+  for (const dispute of index.disputes) {
+    const [holder, ...waiting] = inTurn(dispute, evidence);
+    if (holder !== undefined)
+      for (const record of waiting) lossesOf(record).keys.set(dispute[0], holder.name);
   }
   const unread = [...contenders].filter(({ uid }) => !evidence.nodes.has(uid)).map(({ name }) => name);
   return { losses, contested: unread.sort(compareText) };

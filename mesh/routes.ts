@@ -26,13 +26,13 @@ const HAS_ROUTE: ReadonlySet<PeerState> = new Set(['established', 'routed', 'deg
  * @returns sorted: the table's `throw` routes, then by peer, then the pod table's by peer
  */
 export function planRoutes(plan: MeshPlan, statuses: ReadonlyMap<string, PeerStatus>): RoutePlan {
-  const exempt = plan.exempt.map(rangeOf);
+  const setting = settingOf(plan);
   const main: RouteEntry[] = [];
   const pods: RouteEntry[] = [];
   for (const peer of plan.peers) {
     const device = deviceOf(peer, statuses.get(peer.node));
     if (device === undefined) continue;
-    const entries = peerRoutes({ plan, exempt, peer, device });
+    const entries = peerRoutes(setting, peer, device);
     for (const entry of entries.main) main.push(entry);
     for (const entry of entries.pods) pods.push(entry);
   }
@@ -51,28 +51,38 @@ interface PeerRoutes {
   readonly pods: readonly RouteEntry[];
 }
 
-interface PeerRoutesInput {
+/** What the routes of every peer rest on. */
+interface Setting {
   readonly plan: MeshPlan;
   readonly exempt: readonly Range[];
-  readonly peer: PeerPlan;
-  readonly device: DeviceName;
+  /** Equal for settings that give equal routes. */
+  readonly key: string;
 }
 
-const made = new WeakMap<PeerPlan, { readonly key: string; readonly routes: PeerRoutes }>();
-
-/** The same objects as before while peer, device and what the plan says of routing stay. */
-function peerRoutes(input: PeerRoutesInput): PeerRoutes {
-  const { plan, peer, device } = input;
+function settingOf(plan: MeshPlan): Setting {
   const { table, podTable } = plan.routing;
-  const key = [device, plan.scope, table, podTable, ...plan.ownAddresses, ...plan.exempt].join(' ');
+  const key = [plan.scope, table, podTable, ...plan.ownAddresses, 'exempt', ...plan.exempt].join(' ');
+  return { plan, exempt: plan.exempt.map(rangeOf), key };
+}
+
+interface Made {
+  readonly key: string;
+  readonly device: DeviceName;
+  readonly routes: PeerRoutes;
+}
+
+const made = new WeakMap<PeerPlan, Made>();
+
+/** The same objects as before while peer, device and setting stay. */
+function peerRoutes(setting: Setting, peer: PeerPlan, device: DeviceName): PeerRoutes {
   const known = made.get(peer);
-  if (known?.key === key) return known.routes;
-  const routes = makeRoutes(input);
-  made.set(peer, { key, routes });
+  if (known?.device === device && known.key === setting.key) return known.routes;
+  const routes = makeRoutes(setting, peer, device);
+  made.set(peer, { key: setting.key, device, routes });
   return routes;
 }
 
-function makeRoutes({ plan, exempt, peer, device }: PeerRoutesInput): PeerRoutes {
+function makeRoutes({ plan, exempt }: Setting, peer: PeerPlan, device: DeviceName): PeerRoutes {
   const wanted = (prefix: Prefix): boolean => !exempt.some((range) => contains(range, rangeOf(prefix)));
   const prefixes = peer.prefixes.filter(wanted);
   const addresses = peer.addresses.map(hostPrefix).filter(wanted);
@@ -111,9 +121,8 @@ function throws(plan: MeshPlan): readonly RouteEntry[] {
 /** Only for families that have a route: a rule that leads nowhere would cost every packet a look. */
 function planRules(plan: MeshPlan, main: readonly RouteEntry[], pods: readonly RouteEntry[]): RuleEntry[] {
   const { table, rulePriority, podTable, podRulePriority, fwmark } = plan.routing;
-  const podFamilies = familiesOf(pods);
   const from = plan.ownPrefixes
-    .filter((prefix) => podFamilies.has(familyOfPrefix(prefix)))
+    .filter((prefix) => hasFamily(pods, familyOfPrefix(prefix)))
     .map((prefix) => ({
       kind: 'from' as const,
       family: familyOfPrefix(prefix),
@@ -121,12 +130,12 @@ function planRules(plan: MeshPlan, main: readonly RouteEntry[], pods: readonly R
       table: podTable,
       from: prefix,
     }));
-  const unmarked = [...familiesOf(main)]
-    .sort()
+  const unmarked = ([4, 6] as const)
+    .filter((family) => hasFamily(main, family))
     .map((family) => ({ kind: 'unmarked' as const, family, priority: rulePriority, table, ...fwmark }));
   return [...from, ...unmarked];
 }
 
-function familiesOf(routes: readonly RouteEntry[]): ReadonlySet<Family> {
-  return new Set(routes.map(({ prefix }) => familyOfPrefix(prefix)));
+function hasFamily(routes: readonly RouteEntry[], family: Family): boolean {
+  return routes.some(({ prefix }) => familyOfPrefix(prefix) === family);
 }

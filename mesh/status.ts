@@ -38,30 +38,41 @@ export interface StatusInput {
 
 /** By node name, sorted. One for every other Node in the plan: its peers, and those it refuses whole. */
 export function peerStatuses(input: StatusInput): ReadonlyMap<string, PeerStatus> {
-  const { plan, previous } = input;
-  const scene: Scene = {
-    ...input,
-    seen: new Map(input.observations.map((seen) => [`${seen.device} ${seen.publicKey}`, seen])),
-    contended: new Set(
-      plan.refused.flatMap(({ code, publicKey }) => (code === 'KEY_CLAIMED' && publicKey ? [publicKey] : [])),
-    ),
-  };
+  const { plan, previous, now } = input;
+  const claimed = plan.refused.flatMap(({ code, publicKey }) =>
+    code === 'KEY_CLAIMED' && publicKey ? [publicKey] : [],
+  );
+  const scene: Scene = { ...input, seen: byDevice(input.observations), contended: new Set(claimed) };
   const statuses = plan.peers.map((peer) => peerStatus(scene, peer));
-  const planned = new Set(plan.peers.map(({ node }) => node));
+  const refused = refusedWhole(plan);
+  for (const status of refused) statuses.push(status);
+  const sorted = refused.length === 0 ? statuses : statuses.sort((a, b) => compareText(a.node, b.node));
+  return new Map(sorted.map((status) => [status.node, withSince(status, previous.get(status.node), now)]));
+}
+
+type Seen = ReadonlyMap<DeviceName, ReadonlyMap<PublicKey, Observation>>;
+
+function byDevice(observations: readonly Observation[]): Seen {
+  const seen = { sheath0: new Map<PublicKey, Observation>(), sheath1: new Map<PublicKey, Observation>() };
+  for (const observation of observations) seen[observation.device].set(observation.publicKey, observation);
+  return new Map([
+    ['sheath0', seen.sheath0],
+    ['sheath1', seen.sheath1],
+  ]);
+}
+
+function refusedWhole({ peers, refused }: MeshPlan): readonly Snapshot[] {
+  if (refused.length === 0) return [];
+  const planned = new Set(peers.map(({ node }) => node));
   const others = Map.groupBy(
-    plan.refused.filter(({ node }) => !planned.has(node)),
+    refused.filter(({ node }) => !planned.has(node)),
     ({ node }) => node,
   );
-  for (const [node, refusals] of others) statuses.push(refusedStatus(node, refusals));
-  return new Map(
-    statuses
-      .sort((a, b) => compareText(a.node, b.node))
-      .map((status) => [status.node, withSince(status, previous.get(status.node), input.now)]),
-  );
+  return Array.from(others, ([node, refusals]) => refusedStatus(node, refusals));
 }
 
 interface Scene extends StatusInput {
-  readonly seen: ReadonlyMap<string, Observation>;
+  readonly seen: Seen;
   /** Keys that several Nodes publish: a handshake proves something only when it comes from where the record says. */
   readonly contended: ReadonlySet<PublicKey>;
 }
@@ -123,7 +134,7 @@ function viewOf(scene: Scene, peer: PeerPlan): View {
 }
 
 function observationOf(scene: Scene, link: PeerLink): Observation | undefined {
-  return scene.seen.get(`${link.device} ${link.publicKey}`);
+  return scene.seen.get(link.device)?.get(link.publicKey);
 }
 
 function isEstablished(scene: Scene, peer: PeerPlan, link: PeerLink): boolean {

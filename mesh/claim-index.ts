@@ -1,0 +1,109 @@
+/**
+ * All claims of a mesh, in order, kept from plan to plan: one Node that comes or goes costs a search, not a sort. What it answers
+ * is the same as if it had been built from the records of today.
+ */
+import type { PublicKey } from '../keys/generation.ts';
+import { type Claim, type Contentions, compareClaims, contentions, NO_CONTENTIONS } from './claims.ts';
+import type { NodeRecord } from './types.ts';
+
+/** More changes than these at once are sorted and swept anew. */
+const FEW = 64;
+
+export class ClaimIndex {
+  readonly #claimsOf: (record: NodeRecord) => readonly Claim[];
+  #records: ReadonlySet<NodeRecord> = new Set();
+  /** By `compareClaims`. */
+  #claims: Claim[] = [];
+  #contentions = NO_CONTENTIONS;
+  /** No two claims share an address: then its neighbours alone tell whether a new one contends. */
+  #disjoint = true;
+  readonly #keys = new Map<PublicKey, readonly NodeRecord[]>();
+  readonly #disputed = new Set<PublicKey>();
+
+  /** @param claimsOf the claims that count, sorted; always the same for the same record */
+  constructor(claimsOf: (record: NodeRecord) => readonly Claim[]) {
+    this.#claimsOf = claimsOf;
+  }
+
+  get contentions(): Contentions {
+    return this.#contentions;
+  }
+
+  /** Keys that several Nodes publish, each with those Nodes. */
+  get disputes(): ReadonlyMap<PublicKey, readonly NodeRecord[]> {
+    return new Map(Array.from(this.#disputed, (key) => [key, this.#keys.get(key) ?? []]));
+  }
+
+  update(records: readonly NodeRecord[]): void {
+    const added = records.filter((record) => !this.#records.has(record));
+    if (added.length === 0 && records.length === this.#records.size) return;
+    const now = new Set(records);
+    const removed = [...this.#records].filter((record) => !now.has(record));
+    this.#records = now;
+    for (const record of removed) this.#forgetKeys(record);
+    for (const record of added) this.#learnKeys(record);
+    if (this.#disjoint && added.length + removed.length <= FEW) this.#edit(added, removed);
+    else this.#rebuild(records);
+  }
+
+  #edit(added: readonly NodeRecord[], removed: readonly NodeRecord[]): void {
+    for (const record of removed)
+      for (const claim of this.#claimsOf(record))
+        this.#claims.splice(this.#claims.indexOf(claim, this.#search(claim)), 1);
+    for (const record of added) for (const claim of this.#claimsOf(record)) this.#insert(claim);
+    if (!this.#disjoint) this.#sweep();
+  }
+
+  #insert(claim: Claim): void {
+    const at = this.#search(claim);
+    const [before, after] = [this.#claims[at - 1], this.#claims[at]];
+    const apart =
+      (before === undefined || before.last < claim.first) &&
+      (after === undefined || claim.last < after.first);
+    this.#disjoint &&= apart;
+    this.#claims.splice(at, 0, claim);
+  }
+
+  /** Where the first claim stands that is not before `claim`. */
+  #search(claim: Claim): number {
+    let [low, high] = [0, this.#claims.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const found = this.#claims[middle];
+      if (found !== undefined && compareClaims(found, claim) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #rebuild(records: readonly NodeRecord[]): void {
+    this.#claims = [];
+    for (const record of records) for (const claim of this.#claimsOf(record)) this.#claims.push(claim);
+    this.#claims.sort(compareClaims);
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    const found = contentions(this.#claims);
+    this.#contentions = found;
+    this.#disjoint = found.disjoint;
+  }
+
+  #learnKeys(record: NodeRecord): void {
+    for (const { publicKey } of record.generations) {
+      const others = this.#keys.get(publicKey) ?? [];
+      if (others.includes(record)) continue;
+      this.#keys.set(publicKey, [...others, record]);
+      if (others.length > 0) this.#disputed.add(publicKey);
+    }
+  }
+
+  #forgetKeys(record: NodeRecord): void {
+    for (const { publicKey } of record.generations) {
+      const left = (this.#keys.get(publicKey) ?? []).filter((other) => other !== record);
+      if (left.length === 0) this.#keys.delete(publicKey);
+      else this.#keys.set(publicKey, left);
+      if (left.length < 2) this.#disputed.delete(publicKey);
+    }
+  }
+}
