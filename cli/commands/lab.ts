@@ -140,6 +140,7 @@ function addTraffic(command: Command, context: Context): void {
     .option('--tcp', 'a TCP stream as well')
     .option('--connected', 'sockets that keep the route they first found')
     .addOption(outputOption())
+    .addOption(new Option('--first-port <port>').argParser(wholeNumber).hideHelp())
     .addOption(new Option('--events').hideHelp())
     .action(async ({ for: seconds, events, ...rest }: TrafficFlags) => {
       const { trafficCommand } = await import('../../lab/cli/traffic.ts');

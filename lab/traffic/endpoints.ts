@@ -23,7 +23,7 @@ export type Between = 'pods' | 'hosts' | 'all';
 
 const FIRST_PORT = 20_000;
 
-export function pairs(lab: Topology, between: Between): readonly Pair[] {
+export function pairs(lab: Topology, between: Between, firstPort = FIRST_PORT): readonly Pair[] {
   const pods = lab.members.flatMap((node): readonly Endpoint[] => node.pods);
   const hosts = lab.members.map(
     ({ name, netns, addresses }): Endpoint => ({ name, netns, node: name, addresses }),
@@ -36,7 +36,7 @@ export function pairs(lab: Topology, between: Between): readonly Pair[] {
       if (one.node === other.node) continue;
       if (between === 'hosts' && isPod(one) && isPod(other)) continue;
       for (const address of one.addresses) {
-        found.push({ one, other, family: isIPv6(address) ? 6 : 4, port: FIRST_PORT + found.length });
+        found.push({ one, other, family: isIPv6(address) ? 6 : 4, port: firstPort + found.length });
       }
     }
   }

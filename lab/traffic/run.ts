@@ -17,6 +17,8 @@ export interface TrafficOptions {
   readonly size?: number;
   /** Sockets that are connected once at the start, and keep the route they then found. */
   readonly connected?: boolean;
+  /** Of the sockets: two traffics in one lab need ports of their own; 20000. */
+  readonly firstPort?: number;
   /** A TCP stream as well, between the first pod of the first node and that of the last. */
   readonly tcp?: boolean;
 }
@@ -35,7 +37,7 @@ export interface RunningTraffic {
 /** Opens every socket, then sends until `stop`. Throws `LAB_TRAFFIC_FAILED` when there is nobody to talk to. */
 export async function runTraffic(lab: Topology, options: TrafficOptions = {}): Promise<RunningTraffic> {
   const rate = options.rate ?? 20;
-  const chosen = pairs(lab, options.between ?? 'pods');
+  const chosen = pairs(lab, options.between ?? 'pods', options.firstPort);
   if (chosen.length === 0) throw new LabError('LAB_TRAFFIC_FAILED', 'no traffic: the lab has one node only');
   const sockets = await openAll(chosen);
   const now = (): number => performance.now();

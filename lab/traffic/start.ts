@@ -58,6 +58,7 @@ function trafficArguments(lab: Lab, options: TrafficOptions): readonly string[] 
     ...(options.rate === undefined ? [] : ['--rate', String(options.rate)]),
     ...(options.between === undefined ? [] : ['--between', options.between]),
     ...(options.size === undefined ? [] : ['--size', String(options.size)]),
+    ...(options.firstPort === undefined ? [] : ['--first-port', String(options.firstPort)]),
     ...(options.connected ? ['--connected'] : []),
     ...(options.tcp ? ['--tcp'] : []),
   ];
