@@ -20,6 +20,8 @@ type Opened = Server | UdpSocket | Socket;
 function helper(sockets: readonly Wanted[]): void {
   const net = process.getBuiltinModule('node:net');
   const dgram = process.getBuiltinModule('node:dgram');
+  // Without it nothing keeps the helper until its last socket was taken.
+  process.channel?.ref();
   let left = sockets.length;
   const sent = (error: Error | null): void => {
     if (error) throw error;
