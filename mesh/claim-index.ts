@@ -6,23 +6,37 @@ import type { PublicKey } from '../keys/generation.ts';
 import { type Claim, type Contentions, compareClaims, contentions, NO_CONTENTIONS } from './claims.ts';
 import type { NodeRecord } from './types.ts';
 
-/** More changes than these at once are sorted and swept anew. */
 const FEW = 64;
 
 export class ClaimIndex {
   readonly #claimsOf: (record: NodeRecord) => readonly Claim[];
+  readonly #few: number;
   #records: ReadonlySet<NodeRecord> = new Set();
   /** By `compareClaims`. */
   #claims: Claim[] = [];
   #contentions = NO_CONTENTIONS;
   /** No two claims share an address: then its neighbours alone tell whether a new one contends. */
   #disjoint = true;
-  readonly #keys = new Map<PublicKey, readonly NodeRecord[]>();
-  readonly #disputed = new Set<PublicKey>();
+  /** Keys that one Node publishes. */
+  readonly #holders = new Map<PublicKey, NodeRecord>();
+  /** Keys that two or more do. */
+  readonly #disputes = new Map<PublicKey, readonly NodeRecord[]>();
 
-  /** @param claimsOf the claims that count, sorted; always the same for the same record */
-  constructor(claimsOf: (record: NodeRecord) => readonly Claim[]) {
+  /**
+   * @param claimsOf the claims that count; always the same for the same record
+   * @param few more changed records than these are sorted and swept anew
+   */
+  constructor(claimsOf: (record: NodeRecord) => readonly Claim[], few = FEW) {
     this.#claimsOf = claimsOf;
+    this.#few = few;
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  has(record: NodeRecord): boolean {
+    return this.#records.has(record);
   }
 
   get contentions(): Contentions {
@@ -31,7 +45,7 @@ export class ClaimIndex {
 
   /** Keys that several Nodes publish, each with those Nodes. */
   get disputes(): ReadonlyMap<PublicKey, readonly NodeRecord[]> {
-    return new Map(Array.from(this.#disputed, (key) => [key, this.#keys.get(key) ?? []]));
+    return this.#disputes;
   }
 
   update(records: readonly NodeRecord[]): void {
@@ -42,7 +56,7 @@ export class ClaimIndex {
     this.#records = now;
     for (const record of removed) this.#forgetKeys(record);
     for (const record of added) this.#learnKeys(record);
-    if (this.#disjoint && added.length + removed.length <= FEW) this.#edit(added, removed);
+    if (this.#disjoint && added.length + removed.length <= this.#few) this.#edit(added, removed);
     else this.#rebuild(records);
   }
 
@@ -91,19 +105,29 @@ export class ClaimIndex {
 
   #learnKeys(record: NodeRecord): void {
     for (const { publicKey } of record.generations) {
-      const others = this.#keys.get(publicKey) ?? [];
-      if (others.includes(record)) continue;
-      this.#keys.set(publicKey, [...others, record]);
-      if (others.length > 0) this.#disputed.add(publicKey);
+      const holders = this.#holdersOf(publicKey);
+      if (!holders.includes(record)) this.#setHolders(publicKey, [...holders, record]);
     }
   }
 
   #forgetKeys(record: NodeRecord): void {
-    for (const { publicKey } of record.generations) {
-      const left = (this.#keys.get(publicKey) ?? []).filter((other) => other !== record);
-      if (left.length === 0) this.#keys.delete(publicKey);
-      else this.#keys.set(publicKey, left);
-      if (left.length < 2) this.#disputed.delete(publicKey);
-    }
+    for (const { publicKey } of record.generations)
+      this.#setHolders(
+        publicKey,
+        this.#holdersOf(publicKey).filter((other) => other !== record),
+      );
+  }
+
+  #holdersOf(key: PublicKey): readonly NodeRecord[] {
+    const only = this.#holders.get(key);
+    return only === undefined ? (this.#disputes.get(key) ?? []) : [only];
+  }
+
+  #setHolders(key: PublicKey, holders: readonly NodeRecord[]): void {
+    const [only, ...others] = holders;
+    if (only !== undefined && others.length === 0) this.#holders.set(key, only);
+    else this.#holders.delete(key);
+    if (others.length > 0) this.#disputes.set(key, holders);
+    else this.#disputes.delete(key);
   }
 }

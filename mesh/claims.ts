@@ -33,12 +33,8 @@ export interface Judgement {
   readonly contenders: ReadonlySet<NodeRecord>;
 }
 
-const derived = new WeakMap<NodeRecord, readonly Claim[]>();
-
-/** Worked out once a record. */
+/** Sorted by `compareClaims`. */
 export function claimsOf(record: NodeRecord): readonly Claim[] {
-  const known = derived.get(record);
-  if (known !== undefined) return known;
   const claims: Claim[] = [];
   for (const text of record.prefixes) {
     const { first, last } = rangeOf(text);
@@ -48,8 +44,7 @@ export function claimsOf(record: NodeRecord): readonly Claim[] {
     const bits = bitsOf(text);
     claims.push({ owner: record, kind: 'endpoint', text, first: bits, last: bits });
   }
-  derived.set(record, claims);
-  return claims;
+  return claims.sort(compareClaims);
 }
 
 /** Ranges in the order of their first address, the wider before what it holds. */

@@ -1,9 +1,10 @@
-/** What a plan knows of this node and its configuration, worked out once, and the part of a record's judgement that rests on it alone. */
+/** What a plan knows of this node and its configuration, worked out once. */
 import type { PublicKey } from '../keys/generation.ts';
 import { ClaimIndex } from './claim-index.ts';
-import { type Claim, claimsOf, compareClaims } from './claims.ts';
+import { type Claim, claimsOf } from './claims.ts';
 import { familiesOf } from './lists.ts';
-import { contains, firstAddress, hostPrefix, lengthOf, overlaps, type Range, rangeOf } from './prefix.ts';
+import { firstAddress, hostPrefix, lengthOf, type Range, rangeOf } from './prefix.ts';
+import { type Screened, screen } from './screening.ts';
 import type { DevicePlan, Family, MeshConfig, NodeRecord, PeerPlan, Prefix, Refusal } from './types.ts';
 
 export interface Context {
@@ -16,21 +17,19 @@ export interface Context {
   readonly ownKeys: ReadonlySet<PublicKey>;
   readonly clusterRanges: readonly Range[];
   readonly nodeRanges: readonly Range[];
-  /** By record: what was made of it last. */
-  readonly screened: WeakMap<NodeRecord, Screened>;
-  readonly peers: WeakMap<NodeRecord, BuiltPeer>;
+  /** By record. Not a WeakMap: thousands of weak keys make every collection slow. `forget` keeps it small. */
+  readonly memory: Map<NodeRecord, Remembered>;
   /** Of the records of the last plan. */
   readonly index: ClaimIndex;
 }
 
-/** The claims of a record that are left after what no other record has a say in. */
-export interface Screened {
-  /** Sorted by `compareClaims`. */
-  readonly claims: readonly Claim[];
-  readonly refusals: readonly Refusal[];
+/** What was made of a record last. */
+export interface Remembered {
+  readonly screened: Screened;
+  built?: BuiltPeer;
 }
 
-/** A peer as it was planned last, and for which defeats of its claims. */
+/** A peer as it was planned last, and for which losses. */
 export interface BuiltPeer {
   readonly verdict: string;
   readonly peer: PeerPlan | undefined;
@@ -69,11 +68,24 @@ function createContext(self: NodeRecord, config: MeshConfig): Context {
     ownKeys: new Set(self.generations.map(({ publicKey }) => publicKey)),
     clusterRanges: config.clusterPrefixes.map(rangeOf),
     nodeRanges: config.nodePrefixes.map(rangeOf),
-    screened: new WeakMap(),
-    peers: new WeakMap(),
-    index: new ClaimIndex((record) => screen(context, record).claims),
+    memory: new Map(),
+    index: new ClaimIndex((record) => remember(context, record).screened.claims),
   };
   return context;
+}
+
+export function remember(context: Context, record: NodeRecord): Remembered {
+  const known = context.memory.get(record);
+  if (known !== undefined) return known;
+  const fresh: Remembered = { screened: screen(context, record) };
+  context.memory.set(record, fresh);
+  return fresh;
+}
+
+/** Records that are no longer in the index. */
+export function forget({ memory, index }: Context): void {
+  if (memory.size === index.size) return;
+  for (const record of memory.keys()) if (!index.has(record)) memory.delete(record);
 }
 
 /** One a live generation. Two that share a device cannot live together: the older stays, because others still need it. */
@@ -113,77 +125,4 @@ function deviceAddresses(prefixes: readonly Prefix[]): readonly Prefix[] {
     );
     return first === undefined ? [] : [hostPrefix(firstAddress(first))];
   });
-}
-
-/** What of a record's claims is refused whatever the other records say. */
-export function screen(context: Context, record: NodeRecord): Screened {
-  const known = context.screened.get(record);
-  if (known !== undefined) return known;
-  const { name: node, uid } = record;
-  const refusals: Refusal[] = record.problems.map((problem) => ({ node, uid, ...problem }));
-  const claims: Claim[] = [];
-  for (const claim of claimsOf(record)) {
-    const refusal = claim.kind === 'prefix' ? screenPrefix(context, claim) : screenEndpoint(context, claim);
-    if (refusal === undefined) claims.push(claim);
-    else refusals.push({ node, uid, ...refusal });
-  }
-  const screened = { claims: claims.sort(compareClaims), refusals };
-  context.screened.set(record, screened);
-  return screened;
-}
-
-type Reason = Omit<Refusal, 'node' | 'uid'>;
-
-function screenPrefix(context: Context, claim: Claim): Reason | undefined {
-  const own = context.ownClaims.find((ours) => overlaps(ours, claim));
-  if (own !== undefined)
-    return {
-      code: 'PREFIX_OWN',
-      message: `${claim.text} overlaps ${own.text} of this node; remove it from the prefixes of ${claim.owner.name}`,
-      inFavourOf: context.self.name,
-    };
-  const inside = claimsOf(claim.owner).find((other) => other.kind === 'endpoint' && contains(claim, other));
-  if (inside !== undefined)
-    return {
-      code: 'PREFIX_INVALID',
-      message: `${claim.text} holds the node's own address ${inside.text}, which the tunnel itself needs`,
-    };
-  if (context.nodeRanges.some((range) => overlaps(range, claim)) && !isIn(context.clusterRanges, claim))
-    return {
-      code: 'PREFIX_INVALID',
-      message: `${claim.text} overlaps nodePrefixes, the range of the nodes' own addresses`,
-    };
-  if (context.clusterRanges.length === 0 || isIn(context.clusterRanges, claim)) return undefined;
-  return {
-    code: 'PREFIX_INVALID',
-    message: `${claim.text} is outside of clusterPrefixes; add its range there if pods have such addresses`,
-  };
-}
-
-function screenEndpoint(context: Context, claim: Claim): Reason | undefined {
-  const { name } = claim.owner;
-  const own = context.ownClaims.find((ours) => contains(ours, claim));
-  if (own !== undefined)
-    return {
-      code: 'ENDPOINT_OWN',
-      message: `${claim.text} is ${own.kind === 'prefix' ? `in ${own.text}` : 'an address'} of this node; remove it from the endpoints of ${name}`,
-      inFavourOf: context.self.name,
-    };
-  const node = context.nodeRanges.find((range) => contains(range, claim));
-  if (node === undefined && context.nodeRanges.length > 0)
-    return {
-      code: 'ENDPOINT_INVALID',
-      message: `${claim.text} is outside of nodePrefixes; add its range there if nodes have such addresses`,
-    };
-  // Nodes may have a range of their own inside the pods' range: the narrower one is what the administrator meant.
-  const pods = context.clusterRanges.find((range) => contains(range, claim));
-  if (pods === undefined || (node !== undefined && contains(pods, node))) return undefined;
-  return {
-    code: 'ENDPOINT_INVALID',
-    message: `${claim.text} is inside clusterPrefixes, the range of the pods; a node's own address is needed`,
-  };
-}
-
-function isIn(ranges: readonly Range[], claim: Range): boolean {
-  return ranges.some((range) => contains(range, claim));
 }

@@ -2,7 +2,7 @@
 import type { Generation, PublicKey } from '../keys/generation.ts';
 import { familyOf } from './address.ts';
 import type { Claim, Defeat } from './claims.ts';
-import { type BuiltPeer, type Context, screen } from './context.ts';
+import { type BuiltPeer, type Context, remember } from './context.ts';
 import { hostPrefix } from './prefix.ts';
 import type { Address, DevicePlan, NodeRecord, PeerLink, PeerPlan, Prefix, Refusal } from './types.ts';
 
@@ -18,11 +18,9 @@ const NONE: Losses = { defeats: [], keys: new Map() };
 /** The same object as before while neither the record nor its losses changed. */
 export function buildPeer(context: Context, record: NodeRecord, losses: Losses = NONE): BuiltPeer {
   const verdict = losses === NONE ? '' : describe(losses);
-  const known = context.peers.get(record);
-  if (known?.verdict === verdict) return known;
-  const built = { verdict, ...planPeer(context, record, losses) };
-  context.peers.set(record, built);
-  return built;
+  const memory = remember(context, record);
+  if (memory.built?.verdict !== verdict) memory.built = { verdict, ...planPeer(context, record, losses) };
+  return memory.built;
 }
 
 function describe({ defeats, keys }: Losses): string {
@@ -31,15 +29,16 @@ function describe({ defeats, keys }: Losses): string {
 }
 
 function planPeer(context: Context, record: NodeRecord, losses: Losses): Omit<BuiltPeer, 'verdict'> {
-  const { claims, refusals } = screen(context, record);
+  const { claims, refusals } = remember(context, record).screened;
   const lost = losses.defeats.map(({ claim }) => claim);
   const { addresses, prefixes, allowedIPs } = sortOut(
     lost.length === 0 ? claims : claims.filter((claim) => !lost.includes(claim)),
   );
   const { links, refused } = planLinks(context, record, losses.keys);
   const endpoint = chooseEndpoint(context, addresses);
-  const all = [...refusals, ...losses.defeats.map(refusalOf), ...refused];
-  if (endpoint === undefined) all.push(refuse(record, withoutEndpoint(context, record, addresses)));
+  if (endpoint === undefined) refused.push(refuse(record, withoutEndpoint(context, record, addresses)));
+  const lacking = refused.length + lost.length;
+  const all = lacking === 0 ? refusals : [...refusals, ...losses.defeats.map(refusalOf), ...refused];
   if (links.length === 0 || endpoint === undefined) return { peer: undefined, refusals: all };
   const { name: node, uid } = record;
   return { peer: { node, uid, links, endpoint, allowedIPs, prefixes, addresses }, refusals: all };
@@ -67,7 +66,7 @@ function chooseEndpoint({ families }: Context, addresses: readonly Address[]): A
 
 interface Links {
   readonly links: readonly PeerLink[];
-  readonly refused: readonly Refusal[];
+  readonly refused: Refusal[];
 }
 
 function planLinks(context: Context, record: NodeRecord, claimed: Losses['keys']): Links {

@@ -2,7 +2,7 @@
 import type { PublicKey } from '../keys/generation.ts';
 import { compareText } from './address.ts';
 import { type Defeat, judge } from './claims.ts';
-import { type BuiltPeer, type Context, contextOf } from './context.ts';
+import { type BuiltPeer, type Context, contextOf, forget } from './context.ts';
 import { inTurn } from './key-claims.ts';
 import { buildPeer, type Losses } from './peer.ts';
 import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from './types.ts';
@@ -64,8 +64,10 @@ interface Mutable {
   readonly keys: Map<PublicKey, string>;
 }
 
-function settle({ index }: Context, others: readonly NodeRecord[], evidence: Evidence): Settlement {
+function settle(context: Context, others: readonly NodeRecord[], evidence: Evidence): Settlement {
+  const { index } = context;
   index.update(others);
+  forget(context);
   const { defeats, contenders } = judge(index.contentions, evidence);
   const losses = new Map<NodeRecord, Mutable>();
   const lossesOf = (record: NodeRecord): Mutable => {
