@@ -43,10 +43,9 @@ export const prefix = fc.oneof(
   fc.tuple(ipv6, fc.nat(128)).map(([address, length]) => canonicalPrefix(`${address}/${length}`)),
 );
 
-const endpoint = fc.record({
-  address: fc.oneof(ipv4, ipv6).map((address) => canonicalPrefix(address).split('/', 1)[0] ?? ''),
-  port: fc.integer({ min: 1, max: 65_535 }),
-});
+const endpoint = fc
+  .tuple(fc.oneof(ipv4, ipv6), fc.integer({ min: 1, max: 65_535 }))
+  .map(([address, port]) => ({ address: canonicalPrefix(address).split('/', 1)[0] ?? '', port }));
 
 const peer: fc.Arbitrary<PeerChange> = fc.record(
   {
