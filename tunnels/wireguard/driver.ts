@@ -41,7 +41,12 @@ export function createWireGuardDriver(options: WireGuardDriverOptions): TunnelDr
     refresh: (request) => state(request.device.name, request.implementation).refresh(request),
     configure: async (request, outcome) => states.get(request.device.name)?.configure(request, outcome),
     prune: async (device, outcome) => states.get(device)?.prune(outcome),
-    observe: async (device, generation) => (await states.get(device)?.observe(generation)) ?? [],
+    // Also before anything was wanted of it: what a former agent left is looked at first.
+    async observe(device, generation) {
+      const link = await options.kernel.link(device);
+      const implementation = link === undefined ? undefined : implementationOf(link);
+      return implementation === undefined ? [] : state(device, implementation).observe(generation);
+    },
     disturbed: (device) => states.get(device)?.disturbed ?? false,
     forget: (device) => void states.delete(device),
     close: () => {
