@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { keyContenders } from '../../mesh/plan.ts';
+import type { Evidence, MeshPlan } from '../../mesh/types.ts';
+import { generationsText, key, noEvidence, prefix, recordOf, vouchFor } from './fixtures.ts';
+import { peersOf, planOf } from './planning.ts';
+
+const P = 'sheath.dev/prefixes';
+const E = 'sheath.dev/endpoints';
+const G = 'sheath.dev/generations';
+
+describe('who is right', () => {
+  const claim = '10.200.0.0/24';
+  const older = recordOf(2, { [P]: claim });
+  const younger = recordOf(3, { [P]: claim });
+  const winners = (result: MeshPlan): readonly string[] =>
+    result.peers.filter(({ prefixes }) => prefixes.length > 0).map(({ node }) => node);
+  const podCIDRs = (...uids: readonly string[]): Evidence => ({
+    ...noEvidence,
+    nodes: new Map(
+      [older, younger].map(({ uid }) => [
+        uid,
+        { podCIDRs: uids.includes(uid) ? [prefix('10.200.0.0/23')] : [], addresses: [] },
+      ]),
+    ),
+  });
+
+  const cases: readonly (readonly [string, Evidence, string, readonly string[]])[] = [
+    ['nobody was asked', noEvidence, 'n2', ['n2', 'n3']],
+    ['the older is vouched for', podCIDRs(older.uid), 'n2', []],
+    ['the younger is vouched for', podCIDRs(younger.uid), 'n3', []],
+    ['both are', podCIDRs(older.uid, younger.uid), 'n2', []],
+    ['neither is', podCIDRs(), 'n2', []],
+  ];
+  for (const [name, evidence, winner, contested] of cases)
+    it(name, () => {
+      const result = planOf([younger, older], { evidence });
+      assert.deepEqual(winners(result), [winner]);
+      assert.deepEqual(result.contested, contested);
+      const [refusal] = result.refused;
+      assert.equal(refusal?.code, 'PREFIX_CLAIMED');
+      assert.equal(refusal?.inFavourOf, winner);
+      assert.match(refusal?.message ?? '', /10\.200\.0\.0\/24 contends with 10\.200\.0\.0\/24 of n[23]/);
+    });
+
+  it('by uid when both Nodes were made in the same second', () => {
+    const same = { ...younger, createdAt: older.createdAt };
+    assert.deepEqual(winners(planOf([same, older])), ['n2']);
+    assert.deepEqual(winners(planOf([{ ...same, uid: 'a' }, older])), ['n3']);
+  });
+
+  it('a refused claim takes nothing from a third', () => {
+    // n3 loses 10.200.0.0/16 to n2, so n4 keeps what lies in it.
+    const third = recordOf(4, { [P]: '10.200.7.0/24' });
+    const wide = recordOf(3, { [P]: '10.200.0.0/16' });
+    const evidence = { ...noEvidence, nodes: vouchFor([older, wide]) };
+    const result = planOf([older, wide, third], {
+      evidence: {
+        ...evidence,
+        nodes: new Map([
+          ...vouchFor([older]),
+          [wide.uid, { podCIDRs: [], addresses: [] }],
+          [third.uid, { podCIDRs: [], addresses: [] }],
+        ]),
+      },
+    });
+    assert.deepEqual(winners(result), ['n2', 'n4']);
+  });
+
+  it('an endpoint against a prefix: whoever is vouched for', () => {
+    const liar = recordOf(2, { [E]: '10.100.3.7' });
+    const victim = recordOf(3);
+    const nodes = new Map([...vouchFor([victim]), [liar.uid, { podCIDRs: [], addresses: [] }]]);
+    assert.deepEqual(peersOf(planOf([liar, victim], { evidence: { ...noEvidence, nodes } })), [
+      'n3 10.100.3.0/24 fd00:10:244:3::/64',
+    ]);
+  });
+
+  it('one key: the older Node is tried first, then whoever the agent names', () => {
+    const cloned = recordOf(3, { [G]: generationsText('n2', 7) });
+    const first = planOf([recordOf(2), cloned]);
+    assert.deepEqual(
+      peersOf(first).map((text) => text.slice(0, 2)),
+      ['n2'],
+    );
+    assert.deepEqual(keyContenders(first), [
+      { publicKey: key('n2 7'), holder: 'n2', others: [{ node: 'n3', uid: 'uid-00003' }] },
+    ]);
+    const keyHolders = new Map([[key('n2 7'), 'uid-00003']]);
+    const second = planOf([recordOf(2), cloned], { evidence: { ...noEvidence, keyHolders } });
+    assert.deepEqual(
+      peersOf(second).map((text) => text.slice(0, 2)),
+      ['n3'],
+    );
+    assert.deepEqual(keyContenders(second), [
+      { publicKey: key('n2 7'), holder: 'n3', others: [{ node: 'n2', uid: 'uid-00002' }] },
+    ]);
+    const gone = new Map([[key('n2 7'), 'uid-of-a-node-that-left']]);
+    assert.deepEqual(planOf([recordOf(2), cloned], { evidence: { ...noEvidence, keyHolders: gone } }), first);
+  });
+
+  it('a node that lost one generation keeps the other', () => {
+    const text = JSON.stringify([
+      ...JSON.parse(generationsText('n2', 6)),
+      ...JSON.parse(generationsText('n3', 7)),
+    ]);
+    const mixed = recordOf(3, { [G]: text });
+    const two = recordOf(2, { [G]: generationsText('n2', 6, 7) });
+    const both = recordOf(1, { [G]: generationsText('n1', 6, 7) });
+    const result = planOf([two, mixed], { self: both });
+    assert.deepEqual(
+      result.peers.map(({ links }) => links.map(({ generation }) => generation)),
+      [[6, 7], [7]],
+    );
+  });
+});
