@@ -11,6 +11,9 @@ import { judge } from './watch.ts';
 
 export type { DataplaneOptions, Runner } from './ports.ts';
 
+/** Milliseconds in which the notices of our last writes come out of the socket: the kernel has put them there already. */
+const SETTLING = 20;
+
 /** How often the firewall is compared with what was loaded: nobody tells of its changes at a price worth paying. */
 const FIREWALL_CHECK = 60_000;
 
@@ -28,6 +31,7 @@ class KernelDataplane implements Dataplane {
   #plan: MeshPlan | undefined;
   /** Came while a `set` was at work, whose own doing they may be: judged when it knows what it did. */
   #deferred: Notice[] | undefined;
+  #settling: NodeJS.Timeout | undefined;
 
   constructor(options: DataplaneOptions, parts: Parts) {
     this.#options = options;
@@ -85,6 +89,7 @@ class KernelDataplane implements Dataplane {
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#turn;
+    clearTimeout(this.#settling);
     this.#parts.driver.close();
     this.#parts.kernel.netlink.close();
   }
@@ -105,12 +110,12 @@ class KernelDataplane implements Dataplane {
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
     const guarded = async () => {
+      clearTimeout(this.#settling);
       this.#deferred ??= [];
       try {
         return await task();
       } finally {
-        // The notices of the last writes are still in the socket.
-        setImmediate(() => this.#settle());
+        this.#settling = setTimeout(() => this.#settle(), SETTLING).unref();
       }
     };
     const run = this.#turn.then(guarded, guarded);
@@ -118,9 +123,26 @@ class KernelDataplane implements Dataplane {
     return run;
   }
 
+  /**
+   * Of links and addresses there were notices of every step on our own way, which look like another's hand now that we are past
+   * them. So of these only the outcome is judged; what was in between is read again with the next `set`.
+   */
   #settle(): void {
-    const notices = this.#deferred ?? [];
+    const notices = this.#deferred;
     this.#deferred = undefined;
-    if (!this.#closed.signal.aborted) for (const notice of notices) this.#judge(notice);
+    if (notices === undefined || this.#closed.signal.aborted) return;
+    const steps = notices.filter(({ type }) => type === 'link' || type === 'address');
+    for (const notice of notices) if (!steps.includes(notice)) this.#judge(notice);
+    const surprising = steps.some((notice) => judge(notice, this.#parts, this.#plan) !== undefined);
+    if (!surprising) return;
+    this.#inTurn(() => this.#checkDevices()).catch((error: unknown) =>
+      this.#tell(`devices: ${String(error)}`),
+    );
+  }
+
+  async #checkDevices(): Promise<void> {
+    const plan = this.#plan;
+    this.#parts.kernel.spoil('links', 'addresses', 'routes');
+    if (plan !== undefined && !(await this.#parts.devices.intact(plan))) this.#tell('devices');
   }
 }

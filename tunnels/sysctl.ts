@@ -62,6 +62,7 @@ export class Sysctls {
       if (keep.has(name)) continue;
       try {
         // Whoever changed it since knows better than our record.
+        this.#settled.delete(name);
         if ((await this.#get(name)) === LOOSE) await this.#put(name, before, outcome);
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') {
@@ -69,7 +70,6 @@ export class Sysctls {
           continue;
         }
       }
-      this.#settled.delete(name);
       const rest = new Map(await this.#records());
       rest.delete(name);
       await this.#record(rest);
@@ -99,7 +99,7 @@ export class Sysctls {
     outcome.changed(
       change('sysctl', 'change', { what: `${name} = ${value}`, repaired: this.#settled.has(name) }),
     );
-    this.#settle(name);
+    if (value === LOOSE) this.#settle(name);
   }
 
   #path(name: string): string {

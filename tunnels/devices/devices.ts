@@ -31,8 +31,8 @@ export interface DevicesOptions {
 
 export class Devices {
   readonly #options: DevicesOptions;
-  /** Generation of each device that was complete when we last looked. */
-  readonly #settled = new Map<DeviceName, number>();
+  /** Generation and MTU of each device that was complete when we last looked. */
+  readonly #settled = new Map<DeviceName, { generation: number; mtu: number }>();
   readonly #silences = new Map<DeviceName, { packets: bigint; since: number }>();
 
   constructor(options: DevicesOptions) {
@@ -47,7 +47,7 @@ export class Devices {
         const mtu = await deviceMtu(device, plan, this.#options.kernel);
         const found = await this.#ensure(device, mtu, outcome);
         live.push(found);
-        this.#settled.set(device.name, device.generation);
+        this.#settled.set(device.name, { generation: device.generation, mtu });
         this.#silences.delete(device.name);
       } catch (cause) {
         this.#options.kernel.spoil('links', 'addresses');
@@ -80,6 +80,19 @@ export class Devices {
     return pending;
   }
 
+  /** Whether all devices are as `set` would leave them: for when many notices came, and only the outcome counts. */
+  async intact(plan: MeshPlan): Promise<boolean> {
+    const { kernel } = this.#options;
+    for (const device of plan.devices) {
+      const link = await kernel.link(device.name);
+      if (link === undefined || !link.up || generationOf(link) !== device.generation) return false;
+      if (link.mtu !== (await deviceMtu(device, plan, kernel))) return false;
+      const addresses = (await kernel.addresses()).filter(({ index }) => index === link.index);
+      if (device.addresses.some((one) => !addresses.some(({ address }) => address === one))) return false;
+    }
+    return true;
+  }
+
   async #ensure(device: DevicePlan, mtu: number, outcome: Outcome): Promise<LiveDevice> {
     const { kernel, driver } = this.#options;
     let link = await kernel.link(device.name);
@@ -103,7 +116,7 @@ export class Devices {
       { type: 'setLink', name: device.name, alias: `${ALIAS}${device.generation}`, mtu, up: true },
     ]);
     kernel.spoil('links', 'addresses');
-    const repaired = this.#settled.get(device.name) === device.generation;
+    const repaired = this.#settled.get(device.name)?.generation === device.generation;
     outcome.changed(
       change('device', 'add', {
         what: `${device.name} generation ${device.generation} mtu ${mtu}`,
@@ -125,7 +138,8 @@ export class Devices {
     await this.#write([{ type: 'setLink', name: device.name, mtu, up: true }]);
     this.#options.kernel.spoil('links', 'routes', 'addresses');
     const what = `${device.name}${link.mtu === mtu ? '' : ` mtu ${mtu}`}${link.up ? '' : ' up'}`;
-    outcome.changed(change('device', 'change', { what, repaired: !link.up }));
+    const repaired = this.#settled.get(device.name)?.mtu === mtu;
+    outcome.changed(change('device', 'change', { what, repaired }));
   }
 
   async #addresses(device: DevicePlan, link: Link, outcome: Outcome): Promise<void> {
@@ -134,7 +148,7 @@ export class Devices {
     const wanted = new Set<string>(device.addresses);
     const missing = device.addresses.filter((address) => !has.some((one) => one.address === address));
     const surplus = has.map(({ address }) => address).filter((one) => isAssigned(one) && !wanted.has(one));
-    const repaired = this.#settled.get(device.name) === device.generation;
+    const repaired = this.#settled.get(device.name)?.generation === device.generation;
     for (const [type, addresses] of [
       ['addAddress', missing],
       ['removeAddress', surplus],

@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import type { MeshPlan, PeerPlan } from '../../mesh/types.ts';
 import { change, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
-import type { Nft } from './nft.ts';
-import { type Command, elementCommand, nodeElements, ruleset, TABLE } from './ruleset.ts';
+import { type Nft, SIGNATURE } from './nft.ts';
+import { type Command, elementCommand, type Json, nodeElements, ruleset, TABLE } from './ruleset.ts';
 
 /** What the table holds: the digest of the rules it was made from, their listing, and the elements of the nodes' sets. */
 interface Loaded {
@@ -83,7 +83,7 @@ export class Firewall {
   async #load(plan: MeshPlan, commands: readonly Command[], outcome: Outcome): Promise<void> {
     const known = this.#loaded !== undefined;
     const elements = nodeElements(plan);
-    const comment = `sheath ${digestOf(commands)}`;
+    const digest = digestOf(commands);
     const filled = [...elements].flatMap(([set, members]) =>
       members.size === 0 ? [] : [elementCommand('add', set, [...members])],
     );
@@ -91,8 +91,8 @@ export class Firewall {
       // Added first so that the deletion, which makes room for the new one, cannot fail.
       { add: { table: TABLE } },
       { delete: { table: TABLE } },
-      { add: { table: { ...TABLE, comment } } },
-      ...commands,
+      { add: { table: TABLE } },
+      ...signed(commands, digest),
       ...filled,
     ]);
     outcome.changed(
@@ -102,7 +102,7 @@ export class Firewall {
       }),
     );
     const listed = await this.#nft.list();
-    this.#loaded = { digest: digestOf(commands), listing: listed?.listing ?? '', elements };
+    this.#loaded = { digest, listing: listed?.listing ?? '', elements };
     this.#peers = plan.peers;
     this.#settled = true;
   }
@@ -122,6 +122,26 @@ export class Firewall {
     this.#settled = true;
     if (verb === 'delete') this.#peers = plan.peers;
   }
+}
+
+/** The digest as the first rule's comment, where the next run of ours finds it. */
+function signed(commands: readonly Command[], digest: string): Command[] {
+  const first = commands.findIndex((command) => ruleOf(command) !== undefined);
+  return commands.map((command, i) => {
+    const rule = ruleOf(command);
+    return i === first && rule !== undefined
+      ? { add: { rule: { ...rule, comment: `${SIGNATURE}${digest}` } } }
+      : command;
+  });
+}
+
+function ruleOf(command: Command): { readonly [key: string]: Json } | undefined {
+  const added = command.add;
+  if (typeof added !== 'object' || added === null || !('rule' in added)) return undefined;
+  const rule = added.rule;
+  return typeof rule === 'object' && rule !== null && !Array.isArray(rule)
+    ? (rule as { [key: string]: Json })
+    : undefined;
 }
 
 function digestOf(commands: readonly Command[]): string {

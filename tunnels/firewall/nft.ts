@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import type { Runner } from '../ports.ts';
 import { type Command, TABLE } from './ruleset.ts';
 
+/** Before the digest in a rule's comment. (Not the table's: nft 1.0 leaves that out of its JSON.) */
+export const SIGNATURE = 'sheath ';
+
 export interface Listed {
-  /** From the table's comment; empty when it has none of ours. */
+  /** From the comment of a rule; empty when none is ours. */
   readonly digest: string;
   /** Everything but handles and the nodes' addresses: equal text, equal table. */
   readonly listing: string;
@@ -55,11 +58,10 @@ function parseListing(text: string): Listed {
     const [kind = '', value] = Object.entries(entry)[0] ?? [];
     if (kind === 'metainfo' || typeof value !== 'object' || value === null) return [];
     const { handle: _, elem, ...rest } = value as Record<string, unknown>;
-    if (kind === 'table' && typeof rest['comment'] === 'string')
-      digest = rest['comment'].replace(/^sheath /, '');
-    const nodes = kind === 'set' && typeof rest['name'] === 'string' && rest['name'].startsWith('nodes');
+    if (kind === 'table' && typeof rest.comment === 'string') digest = rest.comment.replace(/^sheath /, '');
+    const nodes = kind === 'set' && typeof rest.name === 'string' && rest.name.startsWith('nodes');
     if (!nodes) return [{ [kind]: { ...rest, elem } }];
-    elements.set(String(rest['name']), new Set(Array.isArray(elem) ? elem.map(String) : []));
+    elements.set(String(rest.name), new Set(Array.isArray(elem) ? elem.map(String) : []));
     return [{ [kind]: rest }];
   });
   return { digest, listing: JSON.stringify(objects), elements };

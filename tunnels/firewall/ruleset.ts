@@ -14,6 +14,7 @@
  *   2. so does what pods send to another node's address, which CNIs count as outside the cluster;
  *   3. all else, pod to pod and host to anything, is bound to the source it has, so that nobody after us changes it.
  */
+import { contains, hostPrefix, rangeOf } from '../../mesh/prefix.ts';
 import type { MeshPlan, Prefix } from '../../mesh/types.ts';
 import { familyOf } from '../netlink/ip.ts';
 
@@ -82,19 +83,16 @@ function translation(plan: MeshPlan, family: Family, address: string | undefined
   if (address === undefined) return [];
   const { protocol, type } = WORDS[family];
   const pods = plan.ownPrefixes.filter((prefix) => familyOf(prefix) === family);
-  const own = [
-    ...pods,
-    ...plan.ownAddresses.filter((one) => familyOf(one) === family),
-    ...deviceAddresses(plan, family),
-  ];
+  const addresses = plan.ownAddresses.filter((one) => familyOf(one) === family).map(hostPrefix);
+  const own = [...pods, ...addresses, ...deviceAddresses(plan, family)];
   const source = payload(protocol, 'saddr');
   const snat = (to: Json): Json => ({ snat: { family: protocol, addr: to } });
-  const set = (what: 'own' | 'pods' | 'nodes', elements: readonly string[]) =>
+  const set = (what: 'own' | 'pods' | 'nodes', elements: readonly Prefix[]) =>
     add('set', {
       name: setName(what, family),
       type,
-      ...(what === 'nodes' ? {} : { flags: ['interval'], 'auto-merge': true }),
-      ...(elements.length === 0 ? {} : { elem: elements.map(element) }),
+      ...(what === 'nodes' ? {} : { flags: ['interval'] }),
+      ...(elements.length === 0 ? {} : { elem: disjoint(elements).map(element) }),
     });
   return [
     set('own', own),
@@ -121,6 +119,16 @@ const deviceAddresses = (plan: MeshPlan, family: Family) =>
 /** The same on both devices; the newest device's, should they ever differ. */
 function deviceAddress(plan: MeshPlan, family: Family): string | undefined {
   return deviceAddresses(plan, family).at(-1)?.split('/')[0];
+}
+
+/** Without those that another covers: nft refuses overlapping elements. */
+function disjoint(prefixes: readonly Prefix[]): Prefix[] {
+  const ranges = prefixes.map(rangeOf);
+  return prefixes.filter((_, i) => {
+    const mine = ranges[i];
+    if (mine === undefined) return false;
+    return !ranges.some((other, j) => j !== i && contains(other, mine) && (j < i || !contains(mine, other)));
+  });
 }
 
 /** `10.0.0.0/24` as nft's JSON wants it. */
