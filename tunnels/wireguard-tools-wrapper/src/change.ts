@@ -4,8 +4,13 @@ import { WireGuardError } from './errors.ts';
 import { type PublicKey, publicKeyFromBytes } from './keys.ts';
 import type { Device, DeviceChange, PeerChange } from './types.ts';
 
-/** No handshake can ever succeed with it: the peer that holds prefixes only for the moment before it is removed. */
-export const ZERO_KEY: PublicKey = publicKeyFromBytes(new Uint8Array(32));
+/**
+ * The point of order four, u = 1, with which no handshake can ever succeed: the key of the peer that holds prefixes only for
+ * the moment before it is removed. Not the key of zeros, which wireguard-go takes for its own while it has no private key.
+ */
+export const THROW_AWAY_KEY: PublicKey = publicKeyFromBytes(
+  Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0)),
+);
 
 /** @throws WireGuardError `INVALID` for a number out of range. */
 export function checkChange({ listenPort, fwmark, peers = [] }: DeviceChange): void {
@@ -50,8 +55,8 @@ export function throwAway(device: Device, peers: readonly PeerChange[]): DeviceC
   if (claimed.length === 0) return undefined;
   return {
     peers: [
-      { publicKey: ZERO_KEY, allowedIps: claimed },
-      { publicKey: ZERO_KEY, remove: true },
+      { publicKey: THROW_AWAY_KEY, allowedIps: claimed },
+      { publicKey: THROW_AWAY_KEY, remove: true },
     ],
   };
 }

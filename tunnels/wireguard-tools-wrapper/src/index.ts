@@ -2,7 +2,7 @@ export { canonicalPrefix, formatEndpoint, parseEndpoint } from './address.ts';
 export { type Config, ConfigError, parseConfig } from './config.ts';
 export { formatConfig, formatDump, formatDumpAll } from './dump.ts';
 export { KeyError, WireGuardError, type WireGuardErrorCode } from './errors.ts';
-export { hasKernelWireGuard, KernelWireGuard } from './kernel.ts';
+export { hasKernelWireGuard, type KernelOptions, KernelWireGuard } from './kernel.ts';
 export {
   isLowOrder,
   KEY_LENGTH,

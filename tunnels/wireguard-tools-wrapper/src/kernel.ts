@@ -15,6 +15,11 @@ type Send = (request: NetlinkRequest) => Promise<void>;
 /** How often a dump is tried when the device changes under it. */
 const DUMP_TRIES = 16;
 
+export interface KernelOptions {
+  /** Whether the kernel knows WGALLOWEDIP_F_REMOVE_ME (Linux 6.16 and later do); by default it is found out when needed. */
+  readonly removeMe?: boolean;
+}
+
 /**
  * Sees the devices of the network namespace it was first used in. Needs CAP_NET_ADMIN there. Requests run one after another;
  * the sockets are opened with the first one.
@@ -23,8 +28,12 @@ export class KernelWireGuard implements WireGuard {
   readonly #generic = new NetlinkChannel(NETLINK.generic);
   readonly #route = new NetlinkChannel(NETLINK.route);
   #family: number | undefined;
-  /** Whether the kernel knows WGALLOWEDIP_F_REMOVE_ME (Linux 6.16); undefined until the first prefix is taken away. */
+  /** Undefined until the first prefix is taken away. */
   #knowsRemoveMe: boolean | undefined;
+
+  constructor({ removeMe }: KernelOptions = {}) {
+    this.#knowsRemoveMe = removeMe;
+  }
 
   async interfaces(): Promise<string[]> {
     try {

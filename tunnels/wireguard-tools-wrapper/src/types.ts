@@ -65,9 +65,10 @@ export interface PeerChange {
   readonly endpoint?: Endpoint;
   /** Seconds; 0: off. */
   readonly persistentKeepalive?: number;
+  /** The peer's list is emptied first: for a moment nobody holds what it held. `syncconf` never does that. */
   readonly replaceAllowedIps?: boolean;
   /** Prefixes to add. One that another peer holds moves here, without a gap. */
   readonly allowedIps?: readonly string[];
-  /** Prefixes to take away without a gap for the others (`WGALLOWEDIP_F_REMOVE_ME`, else the zero-key peer). */
+  /** Prefixes to take away without a gap for the others (`WGALLOWEDIP_F_REMOVE_ME`, else a throw-away peer). */
   readonly removeAllowedIps?: readonly string[];
 }
