@@ -1,0 +1,12 @@
+#!/bin/sh
+# npm test: sets up what is missing, then runs everything. `npm test -- --help` says how to run a part.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+sh test/setup/packages.sh wg=wireguard-tools wireguard-go=wireguard-go nft=nftables ip=iproute2 iptables=iptables \
+  tcpdump=tcpdump ping=iputils-ping ps=procps busybox=busybox-static unshare=util-linux setpriv=util-linux \
+  taskset=util-linux xz=xz-utils iperf3=iperf3 update-ca-certificates=ca-certificates
+sh test/setup/node.sh
+PATH=$PWD/node_modules/.bin:$PATH
+export PATH
+exec node --disable-warning=ExperimentalWarning test/runner/main.ts "$@"
