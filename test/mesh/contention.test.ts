@@ -48,6 +48,23 @@ describe('who is right', () => {
     assert.deepEqual(winners(planOf([{ ...same, uid: 'a' }, older])), ['n3']);
   });
 
+  it('by age before uid', () => {
+    assert.deepEqual(winners(planOf([{ ...younger, uid: 'a' }, older])), ['n2']);
+  });
+
+  it('an older Node that swallows two others is heard after them, one that swallows one is not', () => {
+    const wide = recordOf(2, { [P]: '10.200.0.0/16' });
+    const [one, two] = ['10.200.0.0/24,10.200.1.0/24', '10.200.2.0/24'].map((text, i) =>
+      recordOf(3 + i, { [P]: text }),
+    );
+    assert.ok(one && two);
+    const result = planOf([wide, one, two]);
+    assert.deepEqual(winners(result), ['n3', 'n4']);
+    assert.match(result.refused[0]?.message ?? '', /covers claims of several Nodes/);
+    assert.deepEqual(result.contested, ['n2', 'n3', 'n4']);
+    assert.deepEqual(winners(planOf([wide, one])), ['n2']);
+  });
+
   it('a refused claim takes nothing from a third', () => {
     // n3 loses 10.200.0.0/16 to n2, so n4 keeps what lies in it.
     const third = recordOf(4, { [P]: '10.200.7.0/24' });
