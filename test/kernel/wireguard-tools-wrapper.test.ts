@@ -1,3 +1,4 @@
+// kernel suite: kernels all
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
