@@ -124,14 +124,14 @@ export class Firewall {
   }
 }
 
-/** The digest as the first rule's comment, where the next run of ours finds it. */
+/** With the digest as the first rule's comment, where the next run of ours finds it. */
 function signed(commands: readonly Command[], digest: string): Command[] {
+  const rules = commands.filter((command) => ruleOf(command) !== undefined);
   const first = commands.findIndex((command) => ruleOf(command) !== undefined);
+  const comment = `${SIGNATURE}${digest}.${rules.length}`;
   return commands.map((command, i) => {
     const rule = ruleOf(command);
-    return i === first && rule !== undefined
-      ? { add: { rule: { ...rule, comment: `${SIGNATURE}${digest}` } } }
-      : command;
+    return i === first && rule !== undefined ? { add: { rule: { ...rule, comment } } } : command;
   });
 }
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Runner } from '../ports.ts';
 import { type Command, TABLE } from './ruleset.ts';
 
-/** Before the digest in a rule's comment. (Not the table's: nft 1.0 leaves that out of its JSON.) */
+/** Before the digest, and the number of rules, in a rule's comment. (Not the table's: nft 1.0 leaves that out of its JSON.) */
 export const SIGNATURE = 'sheath ';
 
 export interface Listed {
@@ -53,16 +53,21 @@ export function createNft(options: { run: Runner; nft: string; dry?: boolean }):
 function parseListing(text: string): Listed {
   const { nftables } = JSON.parse(text) as { nftables: readonly Record<string, unknown>[] };
   const elements = new Map<string, ReadonlySet<string>>();
-  let digest = '';
+  let signature = '';
+  let rules = 0;
   const objects = nftables.flatMap((entry): unknown[] => {
     const [kind = '', value] = Object.entries(entry)[0] ?? [];
     if (kind === 'metainfo' || typeof value !== 'object' || value === null) return [];
     const { handle: _, elem, ...rest } = value as Record<string, unknown>;
-    if (kind === 'table' && typeof rest.comment === 'string') digest = rest.comment.replace(/^sheath /, '');
+    const comment = kind === 'rule' ? String(rest.comment ?? '') : '';
+    if (comment.startsWith(SIGNATURE)) signature = comment.slice(SIGNATURE.length);
+    if (kind === 'rule') rules++;
     const nodes = kind === 'set' && typeof rest.name === 'string' && rest.name.startsWith('nodes');
     if (!nodes) return [{ [kind]: { ...rest, elem } }];
     elements.set(String(rest.name), new Set(Array.isArray(elem) ? elem.map(String) : []));
     return [{ [kind]: rest }];
   });
-  return { digest, listing: JSON.stringify(objects), elements };
+  // A rule that is missing, or that somebody added, makes it another table than the signed one.
+  const [digest = '', count] = signature.split('.');
+  return { digest: Number(count) === rules ? digest : '', listing: JSON.stringify(objects), elements };
 }

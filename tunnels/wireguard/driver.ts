@@ -1,5 +1,5 @@
 /** The WireGuard driver: the kernel's WireGuard first, wireguard-go where there is none. */
-import { KernelWireGuard, type WireGuard } from 'wireguard-tools-wrapper';
+import { KernelWireGuard, UserspaceWireGuard, type WireGuard } from 'wireguard-tools-wrapper';
 import type { DeviceName, DevicePlan } from '../../mesh/types.ts';
 import type { Implementation, TunnelDriver } from '../driver.ts';
 import { codeOf, DataplaneFailure } from '../failure.ts';
@@ -78,6 +78,7 @@ async function create(device: DevicePlan, options: WireGuardDriverOptions): Prom
 }
 
 export function openWireGuard(implementation: Implementation, socketDir: string): WireGuard {
-  if (implementation === 'userspace') throw new Error(`wireguard-go in ${socketDir}: not built yet`);
-  return new KernelWireGuard();
+  return implementation === 'kernel'
+    ? new KernelWireGuard()
+    : new UserspaceWireGuard({ socketDirectory: socketDir });
 }
