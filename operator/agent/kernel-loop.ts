@@ -47,7 +47,8 @@ export class KernelLoop {
   async turn(plan: MeshPlan): Promise<Turn> {
     const { dataplane, clock } = this.#options;
     this.#plan = plan;
-    this.#judge(await dataplane.observe());
+    const before = await dataplane.observe();
+    this.#judge(before);
     const desired = this.#desired(plan);
     const started = initiations({
       plan,
@@ -62,7 +63,7 @@ export class KernelLoop {
       restart: started.restart,
     });
     this.#routed = routedNodes(desired, this.#report);
-    this.#judge(await dataplane.observe());
+    this.#judge(this.#report.changes.length === 0 ? before : await dataplane.observe());
     return { report: this.#report, nextAt: started.nextAt };
   }
 
