@@ -46,16 +46,18 @@ let latest: Context | undefined;
 export function contextOf(self: NodeRecord, config: MeshConfig): Context {
   const known = contexts.get(self);
   if (known?.config === config) return known;
+  const text = relevant(self, config);
   const same = [known, latest].find(
-    (context) => context !== undefined && isEqual([context.self, context.config], [self, config]),
+    (context) => context !== undefined && relevant(context.self, context.config) === text,
   );
   latest = same ?? createContext(self, config);
   contexts.set(self, latest);
   return latest;
 }
 
-function isEqual(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** What a plan rests on; what we say that we send on, for instance, changes no peer. */
+function relevant({ name, uid, generations, endpoints, prefixes }: NodeRecord, config: MeshConfig): string {
+  return JSON.stringify([name, uid, generations, endpoints, prefixes, config]);
 }
 
 function createContext(self: NodeRecord, config: MeshConfig): Context {

@@ -23,21 +23,24 @@ export interface KeyContention {
   readonly publicKey: PublicKey;
   /** Who is tried now. */
   readonly holder: string;
-  /** Who waits; the older Node first. */
+  /** Who waits, in the order in which to try them: by name, from the holder on and round again. */
   readonly others: readonly { readonly node: string; readonly uid: string }[];
 }
 
 /**
- * For the agent: when `holder` is not established some 30 s after it came into the plan, put the uid of the next of `others`
- * into `evidence.keyHolders` and plan again, round and round; once one is established, keep it there.
+ * For the agent: when `holder` is not established some 30 s after it came into the plan, put the uid of the first of
+ * `others` into `evidence.keyHolders` and plan again, round and round; once one is established, keep it there.
  */
 export function keyContenders(plan: MeshPlan): readonly KeyContention[] {
   const byKey = Map.groupBy(plan.refused.filter(isKeyClaim), ({ publicKey }) => publicKey);
-  return Array.from(byKey, ([publicKey, refusals]) => ({
-    publicKey,
-    holder: refusals[0]?.inFavourOf ?? '',
-    others: refusals.map(({ node, uid }) => ({ node, uid })),
-  }));
+  return Array.from(byKey, ([publicKey, refusals]) => {
+    const holder = refusals[0]?.inFavourOf ?? '';
+    const waiting = refusals.map(({ node, uid }) => ({ node, uid }));
+    const [before, after] = [false, true].map((later) =>
+      waiting.filter(({ node }) => node > holder === later),
+    );
+    return { publicKey, holder, others: [...(after ?? []), ...(before ?? [])] };
+  });
 }
 
 type KeyRefusal = Refusal & { readonly publicKey: PublicKey; readonly inFavourOf: string };

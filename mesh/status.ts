@@ -145,8 +145,9 @@ function isEstablished(scene: Scene, peer: PeerPlan, link: PeerLink): boolean {
 }
 
 /**
- * Since when we send and hear nothing. Counters that went back belong to a device made anew. Empty packets want no
- * answer, and there may be one every 10 s. Silence of both sides changes nothing: what was not answered still is not.
+ * Since when we send and hear nothing. Counters that went back belong to a device made anew. Empty packets want no answer, and
+ * there may be one every 10 s, and a persistent one besides. Silence of both sides changes nothing: what was not answered
+ * still is not.
  */
 function silenceSince(
   { now }: Scene,
@@ -157,7 +158,7 @@ function silenceSince(
   const sent = seen.sentBytes - before.sentBytes;
   if (received !== 0 || sent < 0) return undefined;
   const elapsed = Math.max(0, now - (before.observedAt ?? now));
-  const keepalives = 1 + Math.floor(elapsed / (WIREGUARD_TIMES.keepaliveTimeout * 1000));
+  const keepalives = 2 + Math.floor(elapsed / (WIREGUARD_TIMES.keepaliveTimeout * 1000));
   return sent > keepalives * KEEPALIVE_SIZE ? (before.unansweredSince ?? now) : before.unansweredSince;
 }
 

@@ -115,6 +115,18 @@ describe('who is right', () => {
     assert.deepEqual(planOf([recordOf(2), cloned], { evidence: { ...noEvidence, keyHolders: gone } }), first);
   });
 
+  it('one key of three: all are tried in turn', () => {
+    const three = [recordOf(2), ...[3, 4].map((i) => recordOf(i, { [G]: generationsText('n2', 7) }))];
+    let evidence: Evidence = noEvidence;
+    const tried = [0, 1, 2, 3].map(() => {
+      const [contention] = keyContenders(planOf(three, { evidence }));
+      assert.equal(contention?.others.length, 2);
+      evidence = { ...noEvidence, keyHolders: new Map([[key('n2 7'), contention?.others[0]?.uid ?? '']]) };
+      return contention?.holder;
+    });
+    assert.deepEqual(tried, ['n2', 'n3', 'n4', 'n2']);
+  });
+
   it('a node that lost one generation keeps the other', () => {
     const text = JSON.stringify([
       ...JSON.parse(generationsText('n2', 6)),

@@ -79,6 +79,8 @@ describe('plan', () => {
     const second = planOf([a, recordOf(3, { [E]: '192.0.2.99' })], { config: structuredClone(config) });
     assert.equal(second.peers[0], first.peers[0]);
     assert.notEqual(second.peers[1], first.peers[1]);
+    const sending = planOf([a, b], { self: { ...self, sending: [6, 7] } });
+    assert.equal(sending.peers[0], first.peers[0]);
     const other = planOf([a, b], { config: { ...config, nodePrefixes: [prefix('192.0.2.0/28')] } });
     assert.notDeepEqual(other.peers, []);
     assert.notEqual(other.peers[0], first.peers[0]);

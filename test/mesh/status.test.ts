@@ -130,6 +130,13 @@ describe('peerStatuses', () => {
       assert.equal(watcher.see(at, [seen(7, counters(100, 100 + at * 3.2))]).state, 'routed');
   });
 
+  it('nor do two of them at once, but one small packet does', () => {
+    const watcher = new Watcher();
+    watcher.see(0, [seen(7, counters(100, 100))]);
+    assert.equal(watcher.see(1, [seen(7, counters(100, 164))]).unansweredSince, undefined);
+    assert.equal(watcher.see(2, [seen(7, counters(100, 244))]).unansweredSince, START + 2000);
+  });
+
   it('counters that went back are no silence', () => {
     const watcher = new Watcher();
     watcher.routed = new Set(['n2']);
