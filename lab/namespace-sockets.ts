@@ -20,32 +20,20 @@ type Opened = Server | UdpSocket | Socket;
 function helper(sockets: readonly Wanted[]): void {
   const net = process.getBuiltinModule('node:net');
   const dgram = process.getBuiltinModule('node:dgram');
-  // Without it nothing keeps the helper until its last socket was taken.
-  process.channel?.ref();
-  let left = sockets.length;
-  const sent = (error: Error | null): void => {
-    if (error) throw error;
-    left -= 1;
-    if (left === 0) process.disconnect();
-  };
+  // The one who asked has them all, or is gone.
+  process.on('disconnect', () => process.exit());
   const send = (index: number, handle: import('node:child_process').SendHandle): void => {
-    process.send?.(index, handle, {}, sent);
+    process.send?.(index, handle);
   };
   sockets.forEach((wanted, index) => {
+    const { address: host, port } = wanted;
     if (wanted.kind === 'tcp') {
-      const server = net.createServer();
-      server.listen({ host: wanted.address, port: wanted.port }, () => {
-        send(index, server);
-        server.unref();
-      });
+      const server = net.createServer().listen({ host, port }, () => send(index, server));
     } else if (wanted.kind === 'connection') {
-      const socket = net.connect({ host: wanted.address, port: wanted.port }, () => send(index, socket));
+      const socket = net.connect({ host, port }, () => send(index, socket));
     } else {
-      const socket = dgram.createSocket(wanted.address.includes(':') ? 'udp6' : 'udp4');
-      socket.bind({ address: wanted.address, port: wanted.port }, () => {
-        send(index, socket);
-        socket.unref();
-      });
+      const socket = dgram.createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      socket.bind({ address: host, port }, () => send(index, socket));
     }
   });
 }
@@ -61,23 +49,34 @@ async function openIn(netns: string, wanted: readonly Wanted[]): Promise<readonl
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     complaint += text;
   });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
   child.on('message', (index, handle) => {
     if (handle instanceof Server || handle instanceof UdpSocket || handle instanceof Socket) {
       opened.set(Number(index), handle);
     }
+    if (opened.size === wanted.length) resolve();
   });
-  await new Promise<void>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', () => resolve());
+  child.once('error', reject);
+  child.once('close', () => {
+    const reason = /^(Error|.*Cannot).*$/m.exec(complaint)?.[0] ?? complaint.trim();
+    reject(
+      new Error(`cannot open sockets in the network namespace ${netns}: ${reason || 'the helper ended'}`),
+    );
   });
-  const sockets = wanted.map((_, index) => opened.get(index));
-  if (sockets.every((socket) => socket !== undefined)) return sockets;
-  for (const socket of opened.values()) {
-    if (socket instanceof Socket) socket.destroy();
-    else socket.close();
+  try {
+    await promise;
+  } catch (error) {
+    for (const socket of opened.values()) close(socket);
+    throw error;
+  } finally {
+    if (child.connected) child.disconnect();
   }
-  const reason = /^(Error|.*Cannot).*$/m.exec(complaint)?.[0] ?? complaint.trim();
-  throw new Error(`cannot open sockets in the network namespace ${netns}: ${reason}`);
+  return wanted.map((_, index) => opened.get(index)).filter((socket) => socket !== undefined);
+}
+
+function close(socket: Opened): void {
+  if (socket instanceof Socket) socket.destroy();
+  else socket.close();
 }
 
 /** A TCP server that listens inside the namespace; whoever gets it adds the `connection` listener and closes it. */

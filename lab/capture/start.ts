@@ -55,14 +55,19 @@ export async function startCapture(lab: Topology, options: ClassifierOptions = {
     report: () => counter.report(),
     reset: () => counter.reset(),
     async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return ended(counter, said());
       // What crossed the wire until now is on its way through tcpdump.
       await new Promise((resolve) => setTimeout(resolve, 100));
       child.kill('SIGINT');
       await exited(child);
-      const dropped = /(\d+) packets? dropped by kernel/.exec(said())?.[1];
-      return { ...counter.report(), dropped: Number(dropped ?? 0) };
+      return ended(counter, said());
     },
   };
+}
+
+function ended(counter: Counter, said: string): CaptureReport {
+  const dropped = /(\d+) packets? dropped by kernel/.exec(said)?.[1];
+  return { ...counter.report(), dropped: Number(dropped ?? 0) };
 }
 
 /** Resolves at tcpdump's "listening on"; what it says is then to be had. */

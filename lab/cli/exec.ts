@@ -5,7 +5,8 @@ import { inNode, nodeNamed } from '../nodes/agents.ts';
 import { openLab } from '../nodes/folder.ts';
 
 /** Runs it and resolves with its exit code; 128 and the signal's number when a signal ended it. */
-export async function execCommand(name: string, place: string, command: readonly string[]): Promise<number> {
+export async function execCommand(name: string, place: string, words: readonly string[]): Promise<number> {
+  const command = words[0] === '--' ? words.slice(1) : words;
   const lab = await openLab(name);
   const pod = lab.topology.members.flatMap((node) => node.pods).find((one) => one.name === place);
   const [program = '', ...args] = pod

@@ -3,8 +3,9 @@ import { createInterface } from 'node:readline';
 import { type Context, painter } from '../../cli/context.ts';
 import { EXIT } from '../../cli/exit.ts';
 import { type Output, render } from '../../cli/format/output.ts';
-import { startCapture } from '../capture/start.ts';
+import { type CaptureReport, startCapture } from '../capture/start.ts';
 import { openLab } from '../nodes/folder.ts';
+import type { TrafficReport } from '../traffic/report.ts';
 import { type RunningTraffic, runTraffic, type TrafficOptions } from '../traffic/run.ts';
 import type { TrafficEvent } from '../traffic/start.ts';
 import { formatCapture, formatTraffic } from './format.ts';
@@ -24,21 +25,34 @@ export async function trafficCommand(command: TrafficCommand, context: Context):
     return;
   }
   const capture = await startCapture(lab.topology);
-  const running = await runTraffic(lab.topology, command);
-  const until = command.seconds === undefined ? 'until you press Ctrl-C' : `for ${command.seconds} s`;
-  context.err.write(
-    `traffic between ${command.between ?? 'pods'}, ${command.rate ?? 20}/s a flow, ${until} ...\n`,
-  );
-  await waited(command.seconds, context.signal);
-  const traffic = await running.stop();
-  const { samples: _, ...wire } = await capture.stop();
+  try {
+    const running = await runTraffic(lab.topology, command);
+    const until = command.seconds === undefined ? 'until you press Ctrl-C' : `for ${command.seconds} s`;
+    const what = `traffic between ${command.between ?? 'pods'}, ${command.rate ?? 20}/s a flow`;
+    context.err.write(`${what}, ${until} ...\n`);
+    await waited(command.seconds, context.signal);
+    const traffic = await running.stop();
+    const wire = await capture.stop();
+    await print(command, context, { traffic, wire });
+    const leaked = lab.spec.encryption !== 'none' && wire.clear > 0;
+    if (traffic.lost > 0 || leaked) context.exitCode = EXIT.wrong;
+  } finally {
+    await capture.stop();
+  }
+}
+
+interface Measured {
+  readonly traffic: TrafficReport;
+  readonly wire: CaptureReport;
+}
+
+async function print(command: TrafficCommand, context: Context, { traffic, wire }: Measured): Promise<void> {
   const text = (wide: boolean): string => {
     const look = { paint: painter(context.out), wide };
-    return formatTraffic(traffic, look) + formatCapture({ ...wire, samples: {} }, look);
+    return formatTraffic(traffic, look) + formatCapture(wire, look);
   };
-  context.out.write(await render({ traffic, wire }, { output: command.output, text }));
-  const leaked = lab.spec.encryption !== 'none' && wire.clear > 0;
-  if (traffic.lost > 0 || leaked) context.exitCode = EXIT.wrong;
+  const { samples: _, ...counts } = wire;
+  context.out.write(await render({ traffic, wire: counts }, { output: command.output, text }));
 }
 
 /** Answers `report` and `stop`, a word a line; ends with the input too, so that it never outlives who asked. */

@@ -29,7 +29,8 @@ export async function createNodeNetwork(lab: Topology, node: LabNode): Promise<v
     ...node.pods.map((pod) => addNamespace(pod.netns, [])),
   ]);
   await batch(lab.wire, [
-    `link add ${node.name} type veth peer name eth0 netns ${node.netns}`,
+    // A node that comes back after a power cut has the network card it had: nobody's neighbour cache is wrong about it.
+    `link add ${node.name} type veth peer name eth0 address ${cardOf(node)} netns ${node.netns}`,
     `link set ${node.name} master br0 up`,
   ]);
   await batch(node.netns, nodeLines(lab, node));
@@ -43,6 +44,12 @@ export async function createNodeNetwork(lab: Topology, node: LabNode): Promise<v
       ]),
     ),
   );
+}
+
+/** A locally administered address made of its IPv4 address. */
+function cardOf({ addresses: [ipv4 = ''] }: LabNode): string {
+  const octets = ipv4.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'));
+  return ['02', '00', ...octets].join(':');
 }
 
 function nodeLines(lab: Topology, node: LabNode): readonly string[] {
