@@ -29,6 +29,9 @@ const LOOK_MS = 2000;
 /** Bytes of a captured frame that are shown: headers and the marker. */
 const SHOWN = 96;
 
+/** Devices, the firewall's table, routing tables and ports; the lab's own namespaces are called `sheath.…`. */
+const OURS = /\bsheath(?!\.)|5183[01]/;
+
 export class Demo {
   readonly #options: DemoOptions;
   readonly #losses: LossCount;
@@ -227,7 +230,7 @@ export class Demo {
       ['nft', 'list', 'tables'],
     ];
     const answers = await Promise.all(asked.map((command) => runInNode(this.#running(), node, command)));
-    return answers.flatMap((text) => text.split('\n')).filter((line) => /sheath|5183[01]/.test(line));
+    return answers.flatMap((text) => text.split('\n')).filter((line) => OURS.test(line));
   }
 
   #running(): Lab {
