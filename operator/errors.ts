@@ -40,6 +40,6 @@ const EXIT_CODES: { readonly [code in OperatorErrorCode]?: 1 | 2 | 3 } = {
   KUBECONFIG_INVALID: 2,
   KUBECONFIG_MISSING: 2,
   NODE_NAME_MISSING: 2,
-  NODE_NOT_FOUND: 1,
+  NODE_NOT_FOUND: 2,
   API_UNREACHABLE: 3,
 };
