@@ -24,7 +24,7 @@ export interface LabOptions {
   readonly encryption?: 'none' | 'wireguard';
   /** Of a real API server; else the embedded one serves. */
   readonly kubeconfig?: string;
-  /** Tell the agents by flag or by the EncryptionMesh; by flag with a real API server, which may not have the CRD. */
+  /** Tell the agents by flag, which is the default, or by the EncryptionMesh. */
   readonly through?: 'flag' | 'resource';
   readonly agentFlags?: readonly string[];
   /** Network and API only; `startAgent` starts them. */
@@ -45,7 +45,7 @@ export async function labUp(options: LabOptions = {}): Promise<Lab> {
     ...sizeOf(options),
     program: [...(options.program ?? labProgram())],
     encryption: options.encryption ?? 'none',
-    through: options.through ?? (options.kubeconfig === undefined ? 'resource' : 'flag'),
+    through: options.through ?? 'flag',
     ...(options.kubeconfig !== undefined && { kubeconfig: resolve(options.kubeconfig) }),
     agentFlags: [...(options.agentFlags ?? [])],
   });
@@ -104,7 +104,9 @@ export async function untilSettled(
   options: Pick<LabOptions, 'patience' | 'signal'> = {},
 ): Promise<void> {
   const wanted = lab.spec.encryption === 'none' ? ['plaintext', 'alone'] : ['encrypted', 'alone'];
-  await untilAgents(lab, ({ state }) => wanted.includes(state), {
+  const peers = lab.topology.members.length - 1;
+  // A state counts once the agent knows of everybody: a younger one says "alone" of a lab that is still being built.
+  await untilAgents(lab, (status) => wanted.includes(status.state) && status.peers.length === peers, {
     patience: options.patience ?? 60_000,
     ...(options.signal && { signal: options.signal }),
   });
