@@ -40,7 +40,7 @@ interface Setting<T> {
 
 const KEY = '44 characters of base64';
 
-const INTERFACE: Readonly<Record<string, Setting<DeviceDraft>>> = {
+const INTERFACE = section<DeviceDraft>('[Interface]', {
   PrivateKey: {
     expected: KEY,
     read: (device, value) => {
@@ -59,9 +59,9 @@ const INTERFACE: Readonly<Record<string, Setting<DeviceDraft>>> = {
       device.fwmark = numberOrOff(value, 0xffff_ffff);
     },
   },
-};
+});
 
-const PEER: Readonly<Record<string, Setting<PeerDraft>>> = {
+const PEER = section<PeerDraft>('[Peer]', {
   PublicKey: {
     expected: KEY,
     read: (peer, value) => {
@@ -89,7 +89,7 @@ const PEER: Readonly<Record<string, Setting<PeerDraft>>> = {
     },
   },
   AllowedIPs: { expected: 'prefixes such as 10.0.0.0/24,fd00::/64', read: addAllowedIps },
-};
+});
 
 /**
  * What the text says, and no more. A peer's list of allowed IPs replaces the one it has, unless one of them is marked `+` or
@@ -106,11 +106,11 @@ export function parseConfig(text: string): Config {
     const number = i + 1;
     const title = line.toLowerCase();
     if (title === '[interface]') {
-      readSetting = section('[Interface]', INTERFACE, device);
+      readSetting = reader(INTERFACE, device);
     } else if (title === '[peer]') {
       const peer = { line: number, allowedIps: [], removeAllowedIps: [], replaceAllowedIps: true };
       peers.push(peer);
-      readSetting = section('[Peer]', PEER, peer);
+      readSetting = reader(PEER, peer);
     } else {
       readSetting(line, number);
     }
@@ -127,20 +127,27 @@ function outside(_line: string, number: number): void {
   throw new ConfigError(number, 'expected [Interface] or [Peer] first');
 }
 
-/** Reads the settings of one section into `target`. */
-function section<T>(
-  title: string,
-  settings: Readonly<Record<string, Setting<T>>>,
-  target: T,
-): (line: string, number: number) => void {
-  const known = new Map(
-    Object.entries(settings).map(([name, setting]) => [name.toLowerCase(), { name, ...setting }]),
+interface Section<T> {
+  readonly title: string;
+  /** By name in lower case. */
+  readonly settings: ReadonlyMap<string, Setting<T> & { readonly name: string }>;
+}
+
+function section<T>(title: string, settings: Readonly<Record<string, Setting<T>>>): Section<T> {
+  const named = Object.entries(settings).map(
+    ([name, setting]) => [name.toLowerCase(), { name, ...setting }] as const,
   );
+  return { title, settings: new Map(named) };
+}
+
+/** What reads the lines of one section into `target`. */
+function reader<T>({ title, settings }: Section<T>, target: T): (line: string, number: number) => void {
   return (line, number) => {
     const equals = line.indexOf('=');
-    const setting = known.get(line.slice(0, Math.max(equals, 0)).toLowerCase());
+    const setting = settings.get(line.slice(0, Math.max(equals, 0)).toLowerCase());
     if (setting === undefined) {
-      throw new ConfigError(number, `no setting of ${title}; there are ${Object.keys(settings).join(', ')}`);
+      const names = [...settings.values()].map(({ name }) => name).join(', ');
+      throw new ConfigError(number, `no setting of ${title}; there are ${names}`);
     }
     try {
       setting.read(target, line.slice(equals + 1));
