@@ -9,7 +9,7 @@ import { type Lab, nodeFolders } from './folder.ts';
 import { endPid, livingPid, recordPid } from './pids.ts';
 import type { LabNode } from './topology.ts';
 
-/** wireguard-go's sockets are in one folder for all namespaces: inside a node, its own lies over it. */
+/** wireguard-go's sockets are in one folder for all namespaces: for wg(8) inside a node, the node's own lies over it. */
 const WIREGUARD_SOCKETS = '/var/run/wireguard';
 
 /** Whoever looks for one of its nodes. Throws `LAB_NODE_UNKNOWN`. */
@@ -74,8 +74,7 @@ export async function agentPid(lab: Lab, node: LabNode): Promise<number | undefi
 
 /** What a reboot leaves of the folders: the state, and nothing that was in memory. */
 export async function forgetMemory(lab: Lab, node: LabNode): Promise<void> {
-  const { run, wireguard } = nodeFolders(lab, node.name);
-  for (const folder of [run, wireguard]) await rm(folder, { recursive: true, force: true });
+  await rm(nodeFolders(lab, node.name).run, { recursive: true, force: true });
 }
 
 /** What the agent says; undefined while it says nothing. */

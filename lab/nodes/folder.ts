@@ -41,14 +41,14 @@ export function labFolder(name: string): string {
   return join(LABS_FOLDER, name);
 }
 
-/** Paths of one node. The folders outlive its agent; `run` and `wireguard` do not outlive a reboot. */
+/** Paths of one node. The folders outlive its agent; `run` does not outlive a reboot. */
 export function nodeFolders(lab: Lab, node: string) {
   const folder = join(lab.folder, 'nodes', node);
   return {
     state: join(folder, 'state'),
     run: join(folder, 'run'),
-    /** Lies over /var/run/wireguard inside the node. */
-    wireguard: join(folder, 'wireguard'),
+    /** Where the agent has wireguard-go's sockets; wg(8) looks for them in /var/run/wireguard. */
+    wireguard: join(folder, 'run', 'wireguard'),
     log: join(lab.folder, 'logs', `${node}.log`),
     pid: join(folder, 'agent.pid'),
   };
