@@ -2,6 +2,7 @@
  * Counts packets from first to last, though one node is dead for a while. Two processes send and count: one from the start,
  * whose flows with the dead node count until just before it dies; the other from its return, which counts those alone.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from './nodes/folder.ts';
 import type { FlowReport } from './traffic/report.ts';
 import { startTraffic, type Traffic } from './traffic/start.ts';
@@ -14,8 +15,9 @@ export interface Losses {
 const NONE: Losses = { sent: 0, lost: 0 };
 /** The second process needs ports of its own. */
 const SECOND_FIRST_PORT = 30_000;
-/** A packet under way counts as lost: ask again. */
-const TRIES = 40;
+/** A packet under way counts as lost: ask again, in milliseconds, for as long. */
+const ASK_EVERY = 20;
+const PATIENCE = 2000;
 
 export class LossCount {
   readonly #rate: number;
@@ -37,8 +39,11 @@ export class LossCount {
   async without(node: string): Promise<Losses> {
     if (this.#first === undefined) return NONE;
     let { flows } = await this.#first.report();
-    for (let tries = 1; tries < TRIES && sum(flows).lost > 0; tries += 1)
+    const deadline = performance.now() + PATIENCE;
+    while (sum(flows).lost > 0 && performance.now() < deadline) {
+      await sleep(ASK_EVERY);
       ({ flows } = await this.#first.report());
+    }
     this.#dead = node;
     this.#until = sum(flows.filter((flow) => concerns(flow, node)));
     return sum(flows);

@@ -33,6 +33,11 @@ export class Narrator {
     return `${((this.#now() - this.#start) / 1000).toFixed(1)}s`;
   }
 
+  /** Before the first step. */
+  open(lines: readonly string[]): void {
+    this.#write(`${lines.join('\n')}\n`);
+  }
+
   step(title: string): void {
     this.#steps += 1;
     const heading = `${this.#steps}. ${title}`;
@@ -50,15 +55,28 @@ export class Narrator {
     for (const line of lines) this.#write(`${' '.repeat(indent)}${line}\n`);
   }
 
-  /** The last line of all. */
-  end(text: string, well: boolean): void {
-    this.#write(`\n${this.#paint(well ? 'green' : 'red', text)}\n`);
-  }
-
   /** Says whether it holds, and remembers it. */
   claim(text: string, holds: boolean): void {
     this.#claims.push({ text, holds });
     this.#write(`   ${holds ? this.#paint('green', 'yes') : this.#paint('red', 'NO ')} ${text}\n`);
+  }
+
+  /** It could not go on: that is as bad as a claim that does not hold. */
+  failed(why: string): void {
+    this.#claims.push({ text: why, holds: false });
+    this.#write(`   ${this.#paint('red', `cut short: ${why}`)}\n`);
+  }
+
+  /** The last line of all. @returns whether every claim holds */
+  end(): boolean {
+    const all = this.#claims.length;
+    const failed = this.#claims.filter(({ holds }) => !holds).length;
+    const well = failed === 0;
+    const text = well
+      ? `All ${all} claims were measured and hold, in ${this.elapsed}.`
+      : `${failed} of ${all} claims DO NOT hold.`;
+    this.#write(`\n${this.#paint(well ? 'green' : 'red', text)}\n`);
+    return well;
   }
 
   #paint(style: Parameters<typeof styleText>[0], text: string): string {

@@ -1,9 +1,8 @@
 /** What the demo shows, step by step. Each claim is made of what was measured just before it. */
-import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { plain } from '../cli/context.ts';
 import { formatPeers } from '../cli/format/peers.ts';
-import { formatStatus } from '../cli/format/status.ts';
+import { verdict } from '../cli/format/status.ts';
 import type { AgentStatus } from '../operator/status.ts';
 import { hexdump } from './capture/hexdump.ts';
 import { type Capture, type CaptureReport, startCapture } from './capture/start.ts';
@@ -12,7 +11,6 @@ import type { Narrator } from './demo-print.ts';
 import { agentStatus } from './nodes/agents.ts';
 import type { Lab } from './nodes/folder.ts';
 import { killNode, labUp, runInNode, setEncryption, startNode, untilSettled } from './nodes/lab.ts';
-import { namespacePrefix } from './nodes/topology.ts';
 
 export interface DemoOptions {
   /** Of the lab. */
@@ -22,6 +20,12 @@ export interface DemoOptions {
   readonly narrator: Narrator;
   readonly signal: AbortSignal;
 }
+
+const OPENING = [
+  'Sheath: three nodes on this machine, each a network namespace with a pod behind',
+  'it, a real agent on each, and a small API server between them. All pods talk to',
+  'each other all the time, in IPv4 and IPv6, while we look at the wire.',
+];
 
 /** Packets a second of each flow. */
 const RATE = 25;
@@ -45,6 +49,7 @@ export class Demo {
 
   /** @throws when something cannot be shown, or the signal aborted. */
   async tell(): Promise<void> {
+    this.#options.narrator.open(OPENING);
     await this.#threeNodes();
     await this.#inClear();
     await this.#encryptionOn();
@@ -62,27 +67,9 @@ export class Demo {
     this.#capture = undefined;
   }
 
-  /** What is left on the machine, and how it went. */
-  async sum(): Promise<void> {
-    const { narrator, name } = this.#options;
-    narrator.step('Cleaned up');
-    const left = (await readdir('/run/netns').catch(() => [])).filter((netns) =>
-      netns.startsWith(namespacePrefix(name)),
-    );
-    narrator.claim(`${left.length} network namespaces of the demo are left`, left.length === 0);
-    const failed = narrator.claims.filter(({ holds }) => !holds).length;
-    const all = narrator.claims.length;
-    narrator.end(
-      failed === 0
-        ? `All ${all} claims were measured and hold, in ${narrator.elapsed}.`
-        : `${failed} of ${all} claims DO NOT hold.`,
-      failed === 0,
-    );
-  }
-
   async #threeNodes(): Promise<void> {
     const { name, program, narrator, signal } = this.#options;
-    narrator.step('Three nodes on this machine, each with a pod behind it; no encryption');
+    narrator.step('Three nodes, no encryption');
     this.#lab = await labUp({
       name,
       nodes: 3,
@@ -101,7 +88,7 @@ export class Demo {
     const { narrator } = this.#options;
     narrator.step('What the wire between the nodes shows: everything');
     const { clear, wireguard, samples } = await this.#look();
-    if (samples.clear !== undefined) narrator.show(hexdump(samples.clear, SHOWN).split('\n'));
+    this.#dump('The first frame that an onlooker sees:', samples.clear);
     narrator.claim(
       `${clear} frames of the pods were read on the wire, ${wireguard} were encrypted`,
       clear > 0 && wireguard === 0,
@@ -114,19 +101,27 @@ export class Demo {
     this.#lab = await setEncryption(name, 'wireguard', { signal });
     for (const node of this.#lab.topology.members) {
       const status = await this.#status(node.name);
-      narrator.show(formatStatus(status, this.#view(status)).trimEnd().split('\n'));
+      narrator.say(verdict(status, this.#view(status)));
       narrator.claim(
         `${node.name} says that all is encrypted`,
         status.state === 'encrypted' && status.peers.length === 2,
       );
     }
+    narrator.say(this.#implementation(await this.#status('n1')));
+  }
+
+  /** Who encrypts: the kernel, or a program where it cannot. */
+  #implementation({ devices }: AgentStatus): string {
+    return devices.some((device) => device.implementation === 'userspace')
+      ? `This kernel has no WireGuard: wireguard-go does it, in user space.`
+      : `The kernel does it.`;
   }
 
   async #unreadable(): Promise<void> {
     const { narrator } = this.#options;
     narrator.step('The same traffic on the same wire: nothing to read');
     const { clear, wireguard, samples } = await this.#look();
-    if (samples.wireguard !== undefined) narrator.show(hexdump(samples.wireguard, SHOWN).split('\n'));
+    this.#dump('The first frame that an onlooker sees:', samples.wireguard);
     narrator.claim(
       `${clear} frames of the pods could be read, ${wireguard} were encrypted`,
       clear === 0 && wireguard > 0,
@@ -209,6 +204,12 @@ export class Demo {
     this.#capture.reset();
     await sleep(LOOK_MS, undefined, { signal: this.#options.signal });
     return this.#capture.report();
+  }
+
+  #dump(title: string, frame: Buffer | undefined): void {
+    if (frame === undefined) return;
+    this.#options.narrator.say(title);
+    this.#options.narrator.show(hexdump(frame, SHOWN).split('\n'));
   }
 
   async #status(name: string): Promise<AgentStatus> {

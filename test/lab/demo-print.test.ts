@@ -14,6 +14,8 @@ describe('Narrator', () => {
     const text = String(out.read());
     assert.match(text, /^\n1\. In clear +1\.5s\n {3}yes nothing lost\n {3}NO {2}nothing readable\n$/);
     assert.ok(text.split('\n').every((line) => line.length <= 80));
+    assert.equal(narrator.end(), false);
+    assert.match(String(out.read()), /^\n1 of 2 claims DO NOT hold\.\n$/);
     assert.deepEqual(
       narrator.claims.map(({ holds }) => holds),
       [true, false],

@@ -1,0 +1,41 @@
+/** What a lab leaves on the machine: namespaces, processes, folders. */
+import { access, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LABS_FOLDER } from './nodes/folder.ts';
+import { namespacePrefix } from './nodes/topology.ts';
+
+const NETNS_FOLDER = '/run/netns';
+
+/** A namespace is its inode: a process can hold one whose name is gone. */
+export type Inodes = ReadonlySet<number>;
+
+export async function namespacesOf(name: string): Promise<Inodes> {
+  const paths = (await namespaceNames(name)).map((netns) => join(NETNS_FOLDER, netns));
+  return new Set(await Promise.all(paths.map(async (path) => (await stat(path)).ino)));
+}
+
+/** @param inodes Of the lab's namespaces, while it stood. */
+export async function leftovers(name: string, inodes: Inodes): Promise<readonly string[]> {
+  const folder = join(LABS_FOLDER, name);
+  const isThere = await access(folder).then(
+    () => true,
+    () => false,
+  );
+  const pids = (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry));
+  const inside = await Promise.all(
+    pids.map(async (pid) => {
+      const inode = await stat(`/proc/${pid}/ns/net`).then(({ ino }) => ino, noLongerThere);
+      return inode !== undefined && inodes.has(inode) ? [`process ${pid}`] : [];
+    }),
+  );
+  return [...(await namespaceNames(name)), ...(isThere ? [folder] : []), ...inside.flat()];
+}
+
+async function namespaceNames(name: string): Promise<readonly string[]> {
+  const names = await readdir(NETNS_FOLDER).catch(() => []);
+  return names.filter((netns) => netns.startsWith(namespacePrefix(name)));
+}
+
+function noLongerThere(): undefined {
+  return undefined;
+}
