@@ -125,6 +125,8 @@ interface TrafficFlags extends Named, OutputOptions {
   readonly size: number;
   readonly between: Between;
   readonly for?: number;
+  readonly only?: readonly string[];
+  readonly answers?: boolean;
   readonly tcp?: boolean;
   readonly connected?: boolean;
   readonly events?: boolean;
@@ -136,7 +138,11 @@ function addTraffic(command: Command, context: Context): void {
     .option('--for <seconds>', 'then stop; else on Ctrl-C', wholeNumber)
     .option('--rate <n>', 'packets a second of each flow', wholeNumber, 20)
     .option('--size <bytes>', 'payload of a packet', wholeNumber, 64)
-    .addOption(new Option('--between <whom>', 'who talks').choices(['pods', 'hosts', 'all']).default('pods'))
+    .addOption(
+      new Option('--between <whom>', 'who talks').choices(['pods', 'hosts', 'nodes', 'all']).default('pods'),
+    )
+    .option('--only <places...>', 'pods and nodes that take part')
+    .option('--answers', 'count answers, which find back through a masquerade')
     .option('--tcp', 'a TCP stream as well')
     .option('--connected', 'sockets that keep the route they first found')
     .addOption(outputOption())

@@ -112,14 +112,20 @@ export async function untilSettled(
   });
 }
 
-/** Switches encryption of the whole lab, as `sheath enable` would, or by new flags; resolves when it is done. */
+export interface Settings extends Pick<LabOptions, 'patience' | 'signal'> {
+  /** Instead of those the lab came up with. */
+  readonly agentFlags?: readonly string[];
+}
+
+/** Switches encryption of the whole lab, by the EncryptionMesh or by agents with new flags; resolves when it is done. */
 export async function setEncryption(
   name: string,
   encryption: 'none' | 'wireguard',
-  options: Pick<LabOptions, 'patience' | 'signal'> = {},
+  options: Settings = {},
 ): Promise<Lab> {
   const before = await openLab(name);
-  await writeSpec(before.folder, { ...before.spec, encryption });
+  const agentFlags = [...(options.agentFlags ?? before.spec.agentFlags)];
+  await writeSpec(before.folder, { ...before.spec, encryption, agentFlags });
   const lab = await openLab(name);
   if (lab.spec.through === 'resource') await writeMesh(await apiTarget(lab.kubeconfig), encryption);
   else {

@@ -9,7 +9,7 @@ export interface Endpoint {
   readonly addresses: readonly string[];
 }
 
-/** Both directions between two endpoints in one family. */
+/** Two endpoints in one family. */
 export interface Pair {
   readonly one: Endpoint;
   readonly other: Endpoint;
@@ -18,29 +18,54 @@ export interface Pair {
   readonly port: number;
 }
 
-/** `pods`: every pod with every pod of other nodes; `hosts`: nodes with pods of other nodes, and with each other. */
-export type Between = 'pods' | 'hosts' | 'all';
+/**
+ * - `pods`: every pod with every pod of other nodes.
+ * - `hosts`: every node with the pods of other nodes.
+ * - `nodes`: the nodes with each other.
+ */
+export type Between = 'pods' | 'hosts' | 'nodes' | 'all';
 
 const FIRST_PORT = 20_000;
 
-export function pairs(lab: Topology, between: Between, firstPort = FIRST_PORT): readonly Pair[] {
-  const pods = lab.members.flatMap((node): readonly Endpoint[] => node.pods);
-  const hosts = lab.members.map(
-    ({ name, netns, addresses }): Endpoint => ({ name, netns, node: name, addresses }),
-  );
-  const ends = between === 'pods' ? pods : [...pods, ...hosts];
-  const isPod = (end: Endpoint): boolean => end.name !== end.node;
+export interface PairOptions {
+  readonly between: Between;
+  /** Names of the endpoints that take part; all unless given. */
+  readonly only?: readonly string[];
+  readonly firstPort?: number;
+  /** Each couple of endpoints twice, once in either order. */
+  readonly ordered?: boolean;
+}
+
+export function pairs(lab: Topology, options: PairOptions): readonly Pair[] {
+  const ends = [
+    ...lab.members.flatMap((node): readonly Endpoint[] => node.pods),
+    ...lab.members.map(({ name, netns, addresses }): Endpoint => ({ name, netns, node: name, addresses })),
+  ].filter(({ name }) => options.only?.includes(name) ?? true);
+  const firstPort = options.firstPort ?? FIRST_PORT;
   const found: Pair[] = [];
   for (const [at, one] of ends.entries()) {
-    for (const other of ends.slice(at + 1)) {
-      if (one.node === other.node) continue;
-      if (between === 'hosts' && isPod(one) && isPod(other)) continue;
+    for (const other of options.ordered ? ends : ends.slice(at + 1)) {
+      if (one.node === other.node || !areWanted(one, other, options.between)) continue;
       for (const address of one.addresses) {
         found.push({ one, other, family: isIPv6(address) ? 6 : 4, port: firstPort + found.length });
       }
     }
   }
   return found;
+}
+
+function areWanted(one: Endpoint, other: Endpoint, between: Between): boolean {
+  const pods = [one, other].filter((end) => end.name !== end.node).length;
+  switch (between) {
+    case 'pods':
+      return pods === 2;
+    case 'hosts':
+      return pods === 1;
+    case 'nodes':
+      return pods === 0;
+    case 'all':
+      return true;
+  }
 }
 
 export function addressOf(end: Endpoint, family: 4 | 6): string {

@@ -13,6 +13,13 @@ export interface TrafficOptions {
   /** Packets a second of each flow; 20. */
   readonly rate?: number;
   readonly between?: Between;
+  /** Names of the pods and nodes that take part; all unless given. */
+  readonly only?: readonly string[];
+  /**
+   * Count answers: a packet has arrived when what its receiver sent back to whoever it seemed to come from has. So it
+   * may be masqueraded on its way. Else each packet is counted where it arrives.
+   */
+  readonly answers?: boolean;
   /** Bytes of payload a packet; 64. */
   readonly size?: number;
   /** Sockets that are connected once at the start, and keep the route they then found. */
@@ -37,14 +44,19 @@ export interface RunningTraffic {
 /** Opens every socket, then sends until `stop`. Throws `LAB_TRAFFIC_FAILED` when there is nobody to talk to. */
 export async function runTraffic(lab: Topology, options: TrafficOptions = {}): Promise<RunningTraffic> {
   const rate = options.rate ?? 20;
-  const chosen = pairs(lab, options.between ?? 'pods', options.firstPort);
+  const chosen = pairs(lab, {
+    between: options.between ?? 'pods',
+    ordered: options.answers ?? false,
+    ...(options.only && { only: options.only }),
+    ...(options.firstPort !== undefined && { firstPort: options.firstPort }),
+  });
   if (chosen.length === 0) throw new LabError('LAB_TRAFFIC_FAILED', 'no traffic: the lab has one node only');
   const sockets = await openAll(chosen);
   const now = (): number => performance.now();
   const connected = options.connected ?? false;
-  const flows = await Promise.all(
-    chosen.map((pair) => bothWays(pair, { sockets, connected, size: options.size ?? 64, now })),
-  ).then((made) => made.flat());
+  const making = { sockets, connected, size: options.size ?? 64, now };
+  const make = options.answers ? answered : bothWays;
+  const flows = (await Promise.all(chosen.map((pair) => make(pair, making)))).flat();
   const tcp = options.tcp ? await tcpStreams(lab) : [];
   const clock = new Ticker(flows, rate);
   const report = (): TrafficReport =>
@@ -113,35 +125,46 @@ interface Making {
 }
 
 async function bothWays(pair: Pair, making: Making): Promise<readonly Flow[]> {
-  const { one, other, family, port } = pair;
-  const [left, right] = [
-    making.sockets.get(socketKey(one, pair)),
-    making.sockets.get(socketKey(other, pair)),
+  const ends = endsOf(pair, making.sockets);
+  if (making.connected) {
+    await Promise.all(ends.map(({ socket, towards }) => connect(socket, pair.port, towards)));
+  }
+  return ends.map(({ from, to, socket, towards }, at) => {
+    const receiver = ends[1 - at]?.socket ?? socket;
+    const destination = { address: towards, port: pair.port };
+    return new Flow({ ...making, family: pair.family, from, to, sender: socket, receiver, destination });
+  });
+}
+
+async function answered(pair: Pair, making: Making): Promise<readonly Flow[]> {
+  const [asking, answering] = endsOf(pair, making.sockets);
+  const { from, to, socket, towards } = asking;
+  if (making.connected) await connect(socket, pair.port, towards);
+  answering.socket.on('message', (message, { port, address }) => {
+    answering.socket.send(message, port, address, () => undefined);
+  });
+  const destination = { address: towards, port: pair.port };
+  return [
+    new Flow({ ...making, family: pair.family, from, to, sender: socket, receiver: socket, destination }),
   ];
+}
+
+interface End {
+  readonly from: string;
+  readonly to: string;
+  readonly socket: Socket;
+  /** Address of the other end. */
+  readonly towards: string;
+}
+
+function endsOf(pair: Pair, sockets: ReadonlyMap<string, Socket>): readonly [End, End] {
+  const { one, other, family } = pair;
+  const [left, right] = [sockets.get(socketKey(one, pair)), sockets.get(socketKey(other, pair))];
   if (!left || !right)
     throw new LabError('LAB_TRAFFIC_FAILED', `no socket for ${one.name} and ${other.name}`);
-  const [leftAddress, rightAddress] = [addressOf(one, family), addressOf(other, family)];
-  if (making.connected) {
-    await Promise.all([connect(left, port, rightAddress), connect(right, port, leftAddress)]);
-  }
-  const common = { family, connected: making.connected, size: making.size, now: making.now };
   return [
-    new Flow({
-      ...common,
-      from: one.name,
-      to: other.name,
-      sender: left,
-      receiver: right,
-      destination: { address: rightAddress, port },
-    }),
-    new Flow({
-      ...common,
-      from: other.name,
-      to: one.name,
-      sender: right,
-      receiver: left,
-      destination: { address: leftAddress, port },
-    }),
+    { from: one.name, to: other.name, socket: left, towards: addressOf(other, family) },
+    { from: other.name, to: one.name, socket: right, towards: addressOf(one, family) },
   ];
 }
 

@@ -59,6 +59,8 @@ function trafficArguments(lab: Lab, options: TrafficOptions): readonly string[] 
     ...(options.between === undefined ? [] : ['--between', options.between]),
     ...(options.size === undefined ? [] : ['--size', String(options.size)]),
     ...(options.firstPort === undefined ? [] : ['--first-port', String(options.firstPort)]),
+    ...(options.only === undefined ? [] : ['--only', ...options.only]),
+    ...(options.answers ? ['--answers'] : []),
     ...(options.connected ? ['--connected'] : []),
     ...(options.tcp ? ['--tcp'] : []),
   ];
