@@ -110,6 +110,8 @@ class KernelDataplane implements Dataplane {
 
   #inTurn<T>(task: () => Promise<T>): Promise<T> {
     const guarded = async () => {
+      // What another hand did just before the call is in the socket: one turn of the event loop brings it in.
+      await new Promise((resolve) => setImmediate(resolve));
       clearTimeout(this.#settling);
       this.#deferred ??= [];
       try {

@@ -6,13 +6,13 @@ export class DataplaneFailure extends Error implements DataplaneError {
   override readonly name = 'DataplaneFailure';
   readonly part: Part;
   readonly code: string;
-  readonly node?: string;
+  declare readonly node?: string;
 
   constructor(error: DataplaneError) {
     super(error.message, error.cause === undefined ? undefined : { cause: error.cause });
     this.part = error.part;
     this.code = error.code;
-    if (error.node !== undefined) this.node = error.node;
+    if (error.node !== undefined) Object.assign(this, { node: error.node });
   }
 }
 

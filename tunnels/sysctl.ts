@@ -91,7 +91,13 @@ export class Sysctls {
   }
 
   async #get(name: string): Promise<string> {
-    return (await readFile(this.#path(name), 'utf8')).trim();
+    try {
+      return (await readFile(this.#path(name), 'utf8')).trim();
+    } catch (error) {
+      // The device that a preview would make has no file yet.
+      if (this.#options.dry === true && codeOf(error) === 'ENOENT') return '';
+      throw error;
+    }
   }
 
   async #put(name: string, value: string, outcome: Outcome): Promise<void> {

@@ -1,0 +1,9 @@
+/** On a real kernel with WireGuard. */
+import { runInNamespace } from '../tunnels/namespace.ts';
+
+describe('tunnels on a real kernel', () => {
+  it("the dataplane, with the kernel's WireGuard", function () {
+    this.timeout(300_000);
+    runInNamespace({ file: 'dataplane.ts', userspace: false });
+  });
+});

@@ -1,0 +1,9 @@
+/** On the machine's own kernel, with wireguard-go. */
+import { runInNamespace } from './namespace.ts';
+
+describe('tunnels', () => {
+  it('the dataplane, with wireguard-go', function () {
+    this.timeout(180_000);
+    runInNamespace({ file: 'dataplane.ts', userspace: true });
+  });
+});

@@ -1,0 +1,25 @@
+/** Runs a suite of `inside/` in a fresh network namespace: another mocha, in the same kernel. */
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+const mocha = join(dirname(createRequire(import.meta.url).resolve('mocha/package.json')), 'bin', 'mocha.js');
+
+export interface Suite {
+  /** File name in `inside/`. */
+  readonly file: string;
+  readonly userspace: boolean;
+}
+
+/** @throws Error with the suite's own report, unless all of it passed. */
+export function runInNamespace({ file, userspace }: Suite): void {
+  const path = join(import.meta.dirname, 'inside', file);
+  const args = ['--net', process.execPath, mocha, '--reporter', 'spec', '--exit', path];
+  const result = spawnSync('unshare', args, {
+    encoding: 'utf8',
+    env: { ...process.env, SHEATH_TEST_USERSPACE: userspace ? '1' : '0' },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (result.status === 0 && /\d+ passing/.test(result.stdout)) return;
+  throw new Error(`${file} in a network namespace:\n${result.stdout}\n${result.stderr}`);
+}
