@@ -10,9 +10,11 @@ import { startTraffic, type Traffic } from './traffic/start.ts';
 export interface Losses {
   readonly sent: number;
   readonly lost: number;
+  /** A line for each flow that lost something. */
+  readonly losers: readonly string[];
 }
 
-const NONE: Losses = { sent: 0, lost: 0 };
+const NONE: Losses = { sent: 0, lost: 0, losers: [] };
 /** The second process needs ports of its own. */
 const SECOND_FIRST_PORT = 30_000;
 /** A packet under way counts as lost: ask again, in milliseconds, for as long. */
@@ -62,8 +64,7 @@ export class LossCount {
     const dead = this.#dead;
     const living = first?.flows.filter((flow) => dead === undefined || !concerns(flow, dead)) ?? [];
     const returned = second?.flows.filter((flow) => dead !== undefined && concerns(flow, dead)) ?? [];
-    const rest = sum([...living, ...returned]);
-    return { sent: this.#until.sent + rest.sent, lost: this.#until.lost + rest.lost };
+    return add(this.#until, sum([...living, ...returned]));
   }
 
   async close(): Promise<void> {
@@ -77,8 +78,22 @@ function concerns(flow: FlowReport, node: string): boolean {
 }
 
 function sum(flows: readonly FlowReport[]): Losses {
-  return flows.reduce(
-    (total, { sent, lost }) => ({ sent: total.sent + sent, lost: total.lost + lost }),
-    NONE,
-  );
+  return flows.map(lossesOf).reduce(add, NONE);
+}
+
+function lossesOf({ from, to, family, sent, lost, longestSilenceMs }: FlowReport): Losses {
+  const silence = `silent for ${longestSilenceMs} ms at most`;
+  return {
+    sent,
+    lost,
+    losers: lost === 0 ? [] : [`${from} to ${to}, IPv${family}: ${lost} of ${sent}, ${silence}`],
+  };
+}
+
+function add(one: Losses, another: Losses): Losses {
+  return {
+    sent: one.sent + another.sent,
+    lost: one.lost + another.lost,
+    losers: [...one.losers, ...another.losers],
+  };
 }

@@ -146,6 +146,7 @@ export class Demo {
     const lab = this.#running();
     narrator.step('n3 loses power, with all that was in its memory, and comes back');
     const before = await this.#losses.without('n3');
+    narrator.show(before.losers);
     narrator.claim(
       `until then, ${before.lost} of ${before.sent} packets were lost between all pods`,
       before.lost === 0,
@@ -189,6 +190,7 @@ export class Demo {
     const { narrator } = this.#options;
     narrator.step('From first to last');
     const total = await this.#losses.stop();
+    narrator.show(total.losers);
     narrator.claim(
       `${total.lost} of ${total.sent} packets were lost between the nodes that were alive`,
       total.lost === 0 && total.sent > 0,

@@ -48,12 +48,19 @@ export async function startCapture(lab: Topology, options: ClassifierOptions = {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const counter = new Counter(lab, options);
-  const reader = new PcapReader(({ bytes }) => counter.add(bytes));
+  let since = 0;
+  const reader = new PcapReader(({ at, bytes }) => {
+    // What crossed the wire before the reset may be read only now.
+    if (at >= since) counter.add(bytes);
+  });
   child.stdout.on('data', (chunk: Buffer) => reader.push(chunk));
   const said = await listening(child.stderr);
   return {
     report: () => counter.report(),
-    reset: () => counter.reset(),
+    reset() {
+      since = performance.timeOrigin + performance.now();
+      counter.reset();
+    },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return ended(counter, said());
       // What crossed the wire until now is on its way through tcpdump.
