@@ -1,8 +1,26 @@
-/** What a lab leaves on the machine: namespaces, processes, folders. */
+/** What is left: of the mesh in a node's kernel, and of a lab on the machine. */
 import { access, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LABS_FOLDER } from './nodes/folder.ts';
+import { LABS_FOLDER, type Lab } from './nodes/folder.ts';
+import { runInNode } from './nodes/lab.ts';
 import { namespacePrefix } from './nodes/topology.ts';
+
+/** Devices, the firewall's table, routing tables and ports; the lab's own namespaces are called `sheath.…`. */
+const OURS = /\bsheath(?!\.)|5183[01]/;
+const KERNEL_STATE = [
+  ['ip', '-o', 'link'],
+  ['ip', '-o', 'rule'],
+  ['ip', '-6', '-o', 'rule'],
+  ['ip', '-o', 'route', 'show', 'table', 'all'],
+  ['ip', '-6', '-o', 'route', 'show', 'table', 'all'],
+  ['nft', 'list', 'tables'],
+] as const;
+
+/** What of ours the node's kernel still has, a line each. */
+export async function leftInNode(lab: Lab, node: string): Promise<readonly string[]> {
+  const answers = await Promise.all(KERNEL_STATE.map((command) => runInNode(lab, node, command)));
+  return answers.flatMap((text) => text.split('\n')).filter((line) => OURS.test(line));
+}
 
 const NETNS_FOLDER = '/run/netns';
 

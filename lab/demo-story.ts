@@ -6,11 +6,12 @@ import { verdict } from '../cli/format/status.ts';
 import type { AgentStatus } from '../operator/status.ts';
 import { hexdump } from './capture/hexdump.ts';
 import { type Capture, type CaptureReport, startCapture } from './capture/start.ts';
+import { leftInNode } from './demo-leftovers.ts';
 import { LossCount } from './demo-losses.ts';
 import type { Narrator } from './demo-print.ts';
 import { agentStatus } from './nodes/agents.ts';
 import type { Lab } from './nodes/folder.ts';
-import { killNode, labUp, runInNode, setEncryption, startNode, untilSettled } from './nodes/lab.ts';
+import { killNode, labUp, setEncryption, startNode, untilSettled } from './nodes/lab.ts';
 
 export interface DemoOptions {
   /** Of the lab. */
@@ -32,9 +33,6 @@ const RATE = 25;
 const LOOK_MS = 2000;
 /** Bytes of a captured frame that are shown: headers and the marker. */
 const SHOWN = 96;
-
-/** Devices, the firewall's table, routing tables and ports; the lab's own namespaces are called `sheath.…`. */
-const OURS = /\bsheath(?!\.)|5183[01]/;
 
 export class Demo {
   readonly #options: DemoOptions;
@@ -120,11 +118,8 @@ export class Demo {
   async #unreadable(): Promise<void> {
     const { narrator } = this.#options;
     narrator.step('The same traffic on the same wire: nothing to read');
-    const { clear, wireguard, samples } = await this.#look();
-    this.#dump('The first frame that an onlooker sees:', samples.wireguard);
-    narrator.claim(
-      `${clear} frames of the pods could be read, ${wireguard} were encrypted`,
-      clear === 0 && wireguard > 0,
+    await this.#nothingReadable(
+      (clear, wireguard) => `${clear} frames of the pods could be read, ${wireguard} were encrypted`,
     );
   }
 
@@ -163,10 +158,8 @@ export class Demo {
       status.state === 'encrypted',
     );
     await this.#losses.again(lab);
-    const { clear, wireguard } = await this.#look();
-    narrator.claim(
-      `${clear} frames can be read now, ${wireguard} are encrypted`,
-      clear === 0 && wireguard > 0,
+    await this.#nothingReadable(
+      (clear, wireguard) => `${clear} frames can be read now, ${wireguard} are encrypted`,
     );
   }
 
@@ -174,7 +167,8 @@ export class Demo {
     const { narrator, name, signal } = this.#options;
     narrator.step('Encryption off: sheath agent --encryption none, on each node');
     this.#lab = await setEncryption(name, 'none', { signal });
-    const left = await Promise.all(this.#lab.topology.members.map((node) => this.#leftIn(node.name)));
+    const lab = this.#lab;
+    const left = await Promise.all(lab.topology.members.map((node) => leftInNode(lab, node.name)));
     narrator.claim(
       `${left.flat().length} devices, rules, routes and tables of ours are left in the nodes`,
       left.flat().length === 0,
@@ -200,6 +194,14 @@ export class Demo {
     narrator.claim(`${dropped} captured frames went unread`, dropped === 0);
   }
 
+  async #nothingReadable(says: (clear: number, wireguard: number) => string): Promise<void> {
+    const { narrator } = this.#options;
+    const { clear, wireguard, samples, clearBetween } = await this.#look();
+    this.#dump('The first frame that an onlooker sees:', samples.wireguard);
+    narrator.show(clearBetween.map(({ from, to, frames }) => `in clear from ${from} to ${to}: ${frames}`));
+    narrator.claim(says(clear, wireguard), clear === 0 && wireguard > 0);
+  }
+
   /** What crosses the wire from now on, for a while. */
   async #look(): Promise<CaptureReport> {
     if (this.#capture === undefined) throw new Error('the capture ended by itself');
@@ -220,20 +222,6 @@ export class Demo {
     const status = node && (await agentStatus(lab, node));
     if (status === undefined) throw new Error(`the agent of ${name} does not answer`);
     return status;
-  }
-
-  /** What of ours the node's kernel still has, a line each. */
-  async #leftIn(node: string): Promise<readonly string[]> {
-    const asked = [
-      ['ip', '-o', 'link'],
-      ['ip', '-o', 'rule'],
-      ['ip', '-6', '-o', 'rule'],
-      ['ip', '-o', 'route', 'show', 'table', 'all'],
-      ['ip', '-6', '-o', 'route', 'show', 'table', 'all'],
-      ['nft', 'list', 'tables'],
-    ];
-    const answers = await Promise.all(asked.map((command) => runInNode(this.#running(), node, command)));
-    return answers.flatMap((text) => text.split('\n')).filter((line) => OURS.test(line));
   }
 
   #running(): Lab {

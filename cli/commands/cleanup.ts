@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { Option } from 'commander';
 import type { Register } from '../command.ts';
 import type { Context } from '../context.ts';
@@ -42,6 +43,7 @@ export const register: Register = (command, context) => {
 
 async function run(options: Options, context: Context): Promise<void> {
   await refuseBesideAgent(options.runDir);
+  await requireNetAdmin();
   const { removeAnnotations } = await import('../sources/annotations.ts');
   const { takeBack } = await import('../sources/take-back.ts');
   const { nodeName: node, kubeconfig, context: kubeContext, stateDir, runDir } = options;
@@ -66,4 +68,17 @@ async function refuseBesideAgent(runDir: string): Promise<void> {
     `an agent runs here (it answers on ${agent.socket}) and would put everything back; stop it first, or run it with --encryption none`,
     { code: 'AGENT_RUNNING', exitCode: EXIT.wrong },
   );
+}
+
+/** capabilities(7) */
+const CAP_NET_ADMIN = 12n;
+
+/** Said before anything is touched: half a cleanup is worse than none. */
+async function requireNetAdmin(): Promise<void> {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(await readFile('/proc/self/status', 'utf8'))?.[1] ?? '0';
+  if ((BigInt(`0x${effective}`) >> CAP_NET_ADMIN) & 1n) return;
+  throw new CliError('routes and devices are changed here, which takes CAP_NET_ADMIN: run it as root', {
+    code: 'NOT_PERMITTED',
+    exitCode: EXIT.wrong,
+  });
 }

@@ -77,6 +77,14 @@ describe('the executable', () => {
     assert.ok(forced.err.includes('\u001b[31msheath:\u001b[39m'));
   });
 
+  it('cleans up nothing without CAP_NET_ADMIN, and says so', async () => {
+    const less = ['--bounding-set=-net_admin', '--inh-caps=-net_admin', process.execPath, program];
+    const { out, err, code } = await run('setpriv', [...less, 'cleanup', '--run-dir', '/nonexistent']);
+    assert.equal(out, '');
+    assert.match(err, /^sheath: [^\n]+ takes CAP_NET_ADMIN: run it as root\n$/);
+    assert.equal(code, 1);
+  });
+
   it('tells an old Node what is needed, and how to run it', async () => {
     const pretend = "data:text/javascript,Object.defineProperty(process.versions,'node',{value:'20.20.2'})";
     const { out, err, code } = await run(process.execPath, ['--import', pretend, program, 'version']);
