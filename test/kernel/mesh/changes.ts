@@ -1,0 +1,101 @@
+/** Whatever happens to agents, devices and records: packets go on. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { killNode, startNode } from '../../../lab/nodes/lab.ts';
+import { annotateNode, apiTarget, createNode, deleteNode } from '../../support/nodes.ts';
+import { BAD_RECORDS } from './bad-records.ts';
+import { assertEncrypted, assertNoneLost, type Mesh } from './mesh.ts';
+
+export function changes(mesh: () => Mesh): void {
+  for (const node of ['n1', 'n2']) {
+    it(`an agent killed and started again loses nothing (${node})`, async () => {
+      const before = await mesh().on(
+        node,
+        'wg show sheath1 latest-handshakes; ip -d rule; ip route show table all',
+      );
+      const measured = await mesh().losslessly(async () => {
+        await killNode(mesh().lab, node, 'agent');
+        await sleep(1000);
+        await startNode(mesh().lab, node);
+        await mesh().until(({ state }) => state === 'encrypted', node);
+      });
+      assertEncrypted(measured);
+      const after = await mesh().on(
+        node,
+        'wg show sheath1 latest-handshakes; ip -d rule; ip route show table all',
+      );
+      assert.equal(withoutTimes(after), withoutTimes(before));
+    });
+  }
+
+  it('a device deleted by hand is back within a second', async () => {
+    await mesh().on('n1', 'ip link del sheath1');
+    const deleted = performance.now();
+    const peers = (): Promise<string> =>
+      mesh()
+        .on('n1', 'wg show sheath1 peers')
+        .catch(() => '');
+    while ((await peers()).trim().split('\n').length < 2) {
+      assert.ok(performance.now() - deleted < 1000, 'a second is over');
+      await sleep(20);
+    }
+    await mesh().until(({ state }) => state === 'encrypted');
+    const measured = await mesh().measure({ rate: 50 });
+    assertNoneLost(measured);
+    assertEncrypted(measured);
+  });
+
+  it('a route and a rule deleted by hand are back', async () => {
+    await mesh().on('n1', 'ip route del 10.244.2.0/24 table 51830; ip -6 rule del priority 95');
+    await sleep(1000);
+    assert.match(await mesh().on('n1', 'ip route show table 51830'), /^10\.244\.2\.0\/24 dev sheath1/m);
+    assert.match(await mesh().on('n1', 'ip -6 rule'), /^95:/m);
+  });
+
+  it('bad records cost nobody else anything, and status names each', async () => {
+    const target = await apiTarget(mesh().server.kubeconfigPath);
+    const annotations = JSON.parse(await mesh().kubectl('get', 'node', 'n2', '-o', 'json')).metadata
+      .annotations;
+    const bad = BAD_RECORDS({ n2: annotations });
+    const measured = await mesh().losslessly(async () => {
+      for (const [at, [name, record]] of Object.entries(bad).entries()) {
+        await createNode(target, {
+          name,
+          podCIDRs: [`10.245.${at}.0/24`],
+          addresses: [`192.0.2.${100 + at}`],
+        });
+        await annotateNode(target, name, record);
+      }
+      const names = Object.keys(bad);
+      await mesh().until(({ peers, refused }) => {
+        const named = new Set(
+          [...peers.filter(({ state }) => state !== 'routed'), ...refused].map(({ node }) => node),
+        );
+        return names.every((name) => named.has(name));
+      }, 'n1');
+    });
+    assertEncrypted(measured);
+    const { peers } = await mesh().status('n1');
+    for (const name of ['n2', 'n3']) {
+      assert.equal(peers.find(({ node }) => node === name)?.state, 'routed', `${name} works on`);
+    }
+    for (const name of Object.keys(bad)) await deleteNode(target, name);
+    await mesh().until(({ state }) => state === 'encrypted');
+  });
+
+  it('a node that reboots keeps its key and comes back', async () => {
+    const key = await mesh().on('n2', 'wg show sheath1 public-key');
+    await killNode(mesh().lab, 'n2', 'node');
+    await startNode(mesh().lab, 'n2');
+    await mesh().until(({ state }) => state === 'encrypted');
+    assert.equal(await mesh().on('n2', 'wg show sheath1 public-key'), key);
+    const measured = await mesh().measure({ rate: 50 });
+    assertNoneLost(measured);
+    assertEncrypted(measured);
+  });
+}
+
+/** Handshakes go on being made; counters of routes that the kernel shows change by themselves. */
+function withoutTimes(text: string): string {
+  return text.replace(/\t\d+$/gm, '').replace(/ expires \d+sec/g, '');
+}
