@@ -81,13 +81,12 @@ function sum(flows: readonly FlowReport[]): Losses {
   return flows.map(lossesOf).reduce(add, NONE);
 }
 
-function lossesOf({ from, to, family, sent, lost, longestSilenceMs }: FlowReport): Losses {
-  const silence = `silent for ${longestSilenceMs} ms at most`;
-  return {
-    sent,
-    lost,
-    losers: lost === 0 ? [] : [`${from} to ${to}, IPv${family}: ${lost} of ${sent}, ${silence}`],
-  };
+function lossesOf({ from, to, family, sent, lost, firstLost = 0 }: FlowReport): Losses {
+  const losers =
+    lost === 0
+      ? []
+      : [`${from} to ${to}, IPv${family}: ${lost} of ${sent}, the first was number ${firstLost}`];
+  return { sent, lost, losers };
 }
 
 function add(one: Losses, another: Losses): Losses {

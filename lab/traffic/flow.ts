@@ -72,6 +72,7 @@ export class Flow {
       sent: this.#sent,
       received: this.#received,
       lost: this.missing,
+      ...(this.missing === 0 ? {} : { firstLost: this.#arrivals.indexOf(0) }),
       duplicates: this.#duplicates,
       longestSilenceMs: Math.round(Math.max(this.#longestSilence, open)),
       refused: { ...this.#refused },

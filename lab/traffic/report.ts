@@ -8,6 +8,8 @@ export interface FlowReport {
   readonly sent: number;
   readonly received: number;
   readonly lost: number;
+  /** Number of the first that was lost, from 0: divided by the rate, the second in which it was sent. */
+  readonly firstLost?: number;
   readonly duplicates: number;
   /** Longest time between two packets that arrived, in milliseconds; from the first sent to the last. */
   readonly longestSilenceMs: number;
