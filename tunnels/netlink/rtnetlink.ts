@@ -2,7 +2,7 @@
 import { RawNetlinkSocket } from 'netlink/dist/raw.js';
 import * as links from './links.ts';
 import * as routes from './routes.ts';
-import { type Encode, NETLINK_ROUTE, RequestSocket } from './socket.ts';
+import { closeLater, type Encode, NETLINK_ROUTE, RequestSocket } from './socket.ts';
 import type { Netlink, Notice, Write } from './types.ts';
 import { type Message, messages } from './wire.ts';
 
@@ -120,7 +120,7 @@ class Listener {
   }
 
   close(): void {
-    this.#socket.close();
+    closeLater(this.#socket);
   }
 
   #receive(datagram: Buffer): void {

@@ -5,6 +5,14 @@ import { type Message, MessageWriter, messages, NLM_F, NLMSG } from './wire.ts';
 
 export const NETLINK_ROUTE = 0;
 
+/**
+ * Closes it in a turn of the event loop of its own. What follows an answer runs inside the socket's callback, and the binding frees
+ * there what it still uses afterwards (async_res in netlink 0.3.0's binding.cc): a crash of the process, sooner or later.
+ */
+export function closeLater(socket: RawNetlinkSocket): void {
+  setImmediate(() => socket.close());
+}
+
 /** Writes the message's header fields and attributes, between `begin` and `end`. */
 export type Encode = (writer: MessageWriter) => void;
 
@@ -66,7 +74,7 @@ export class RequestSocket {
   }
 
   close(): void {
-    this.#socket.close();
+    closeLater(this.#socket);
     this.#fail(new NetlinkError('ECANCELED'));
   }
 

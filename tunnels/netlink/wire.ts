@@ -68,12 +68,15 @@ export class MessageWriter {
     this.#buffer.set(value, at);
   }
 
+  // Room is made first: that may put another buffer in the place of this one.
   u8(type: number, value: number): void {
-    this.#buffer[this.#attribute(type, 1)] = value;
+    const at = this.#attribute(type, 1);
+    this.#buffer[at] = value;
   }
 
   u32(type: number, value: number): void {
-    this.#buffer.writeUInt32LE(value >>> 0, this.#attribute(type, 4));
+    const at = this.#attribute(type, 4);
+    this.#buffer.writeUInt32LE(value >>> 0, at);
   }
 
   /** NUL-terminated. */

@@ -50,7 +50,11 @@ export function createWireGuardDriver(options: WireGuardDriverOptions): TunnelDr
     disturbed: (device) => states.get(device)?.disturbed ?? false,
     forget: (device) => void states.delete(device),
     close: () => {
-      for (const wg of opened.values()) wg.close();
+      // Not from within an answer of that same socket (see closeLater in tunnels/netlink/socket.ts).
+      const open = [...opened.values()];
+      setImmediate(() => {
+        for (const one of open) one.close();
+      });
       opened.clear();
     },
   };
