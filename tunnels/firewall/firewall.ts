@@ -1,23 +1,27 @@
 /** Keeps the table `inet sheath` as the plan wants it: one atomic transaction a change, none when there is nothing to change. */
 import { createHash } from 'node:crypto';
-import type { MeshPlan, PeerPlan } from '../../mesh/types.ts';
+import type { MeshPlan } from '../../mesh/types.ts';
 import { change, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
+import { familyOf } from '../netlink/ip.ts';
 import { type Nft, SIGNATURE } from './nft.ts';
-import { type Command, elementCommand, type Json, nodeElements, ruleset, TABLE } from './ruleset.ts';
+import { NodeAddresses } from './nodes.ts';
+import { type Command, elementCommand, type Json, ruleset, setName, TABLE, translates } from './ruleset.ts';
 
 /** What the table holds: the digest of the rules it was made from, their listing, and the elements of the nodes' sets. */
 interface Loaded {
   readonly digest: string;
   readonly listing: string;
-  readonly elements: Map<string, ReadonlySet<string>>;
+  readonly elements: Map<string, Set<string>>;
 }
 
 export class Firewall {
   readonly #kernel: Kernel;
   readonly #nft: Nft;
   #loaded: Loaded | undefined;
-  #peers: readonly PeerPlan[] | undefined;
+  readonly #nodes = new NodeAddresses();
+  /** The elements were read, or written, as a whole since the last doubt. */
+  #compared = false;
   #settled = false;
 
   constructor(kernel: Kernel, nft: Nft) {
@@ -27,13 +31,14 @@ export class Firewall {
 
   /** The table, and additions to its sets. */
   async set(plan: MeshPlan, outcome: Outcome): Promise<void> {
+    this.#nodes.follow(plan.peers);
     const wanted = ruleset(plan);
     if (wanted === undefined) return;
     try {
       await this.#refresh();
       const digest = digestOf(wanted);
       if (this.#loaded?.digest !== digest) await this.#load(plan, wanted, outcome);
-      else await this.#elements(plan, 'add', outcome);
+      else await this.#elements('add', outcome);
     } catch (cause) {
       this.#spoil();
       outcome.failed(refused('firewall', `table ${TABLE.family} ${TABLE.name}`, cause));
@@ -43,7 +48,7 @@ export class Firewall {
   /** What is not wanted any more. */
   async prune(plan: MeshPlan, outcome: Outcome): Promise<void> {
     try {
-      if (ruleset(plan) !== undefined) return await this.#elements(plan, 'delete', outcome);
+      if (ruleset(plan) !== undefined) return await this.#elements('delete', outcome);
       await this.#refresh();
       if (this.#loaded === undefined) return;
       await this.#nft.run([{ delete: { table: TABLE } }]);
@@ -68,7 +73,7 @@ export class Firewall {
 
   #spoil(): void {
     this.#kernel.spoil('firewall');
-    this.#peers = undefined;
+    this.#compared = false;
   }
 
   async #refresh(): Promise<void> {
@@ -82,8 +87,10 @@ export class Firewall {
 
   async #load(plan: MeshPlan, commands: readonly Command[], outcome: Outcome): Promise<void> {
     const known = this.#loaded !== undefined;
-    const elements = nodeElements(plan);
     const digest = digestOf(commands);
+    const elements = this.#nodes.elements();
+    for (const family of [4, 6] as const)
+      if (!translates(plan, family)) elements.delete(setName('nodes', family));
     const filled = [...elements].flatMap(([set, members]) =>
       members.size === 0 ? [] : [elementCommand('add', set, [...members])],
     );
@@ -103,24 +110,46 @@ export class Firewall {
     );
     const listed = await this.#nft.list();
     this.#loaded = { digest, listing: listed?.listing ?? '', elements };
-    this.#peers = plan.peers;
+    this.#nodes.settled();
+    this.#compared = true;
     this.#settled = true;
   }
 
-  async #elements(plan: MeshPlan, verb: 'add' | 'delete', outcome: Outcome): Promise<void> {
+  async #elements(verb: 'add' | 'delete', outcome: Outcome): Promise<void> {
     const loaded = this.#loaded;
-    if (loaded === undefined || plan.peers === this.#peers) return;
-    for (const [set, members] of nodeElements(plan)) {
-      const has = loaded.elements.get(set) ?? new Set<string>();
-      const [from, to] = verb === 'add' ? [has, members] : [members, has];
-      const elements = [...to].filter((element) => !from.has(element));
+    if (loaded === undefined) return;
+    const commands: Command[] = [];
+    const told: string[] = [];
+    for (const [set, has] of loaded.elements) {
+      const elements = this.#difference(verb, set, has);
       if (elements.length === 0) continue;
-      await this.#nft.run([elementCommand(verb, set, elements)]);
-      loaded.elements.set(set, verb === 'add' ? new Set([...has, ...members]) : members);
-      outcome.changed(change('firewall', 'change', { what: `${verb} ${elements.join(', ')} in set ${set}` }));
+      commands.push(elementCommand(verb, set, elements));
+      told.push(`${elements.join(', ')} ${verb === 'add' ? 'to' : 'from'} set ${set}`);
     }
+    if (commands.length > 0) await this.#nft.run(commands);
+    for (const [set, has] of loaded.elements) {
+      for (const element of this.#difference(verb, set, has)) {
+        if (verb === 'add') has.add(element);
+        else has.delete(element);
+      }
+    }
+    for (const what of told) outcome.changed(change('firewall', 'change', { what: `${verb} ${what}` }));
     this.#settled = true;
-    if (verb === 'delete') this.#peers = plan.peers;
+    if (verb === 'add') return;
+    this.#nodes.settled();
+    this.#compared = true;
+  }
+
+  /** Elements to add to, or to delete from, one set: looked for among those of changed peers only, once all were compared. */
+  #difference(verb: 'add' | 'delete', set: string, has: ReadonlySet<string>): string[] {
+    const all = () => (verb === 'add' ? [...(this.#nodes.elements().get(set) ?? [])] : [...has]);
+    const candidates = this.#compared ? this.#nodes.touched() : all();
+    return candidates.filter(
+      (one) =>
+        setName('nodes', familyOf(one)) === set &&
+        has.has(one) === (verb === 'delete') &&
+        this.#nodes.has(one) === (verb === 'add'),
+    );
   }
 }
 

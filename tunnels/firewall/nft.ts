@@ -13,7 +13,7 @@ export interface Listed {
   readonly digest: string;
   /** Everything but handles and the nodes' addresses: equal text, equal table. */
   readonly listing: string;
-  readonly elements: Map<string, ReadonlySet<string>>;
+  readonly elements: Map<string, Set<string>>;
 }
 
 export interface Nft {
@@ -52,7 +52,7 @@ export function createNft(options: { run: Runner; nft: string; dry?: boolean }):
 
 function parseListing(text: string): Listed {
   const { nftables } = JSON.parse(text) as { nftables: readonly Record<string, unknown>[] };
-  const elements = new Map<string, ReadonlySet<string>>();
+  const elements = new Map<string, Set<string>>();
   let signature = '';
   let rules = 0;
   const objects = nftables.flatMap((entry): unknown[] => {

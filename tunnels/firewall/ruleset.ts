@@ -39,14 +39,9 @@ const WORDS = {
 
 export const setName = (what: 'own' | 'pods' | 'nodes', family: Family) => `${what}${family}`;
 
-/** Addresses of other nodes, by set: they come and go one by one, while the rest changes with the configuration only. */
-export function nodeElements(plan: MeshPlan): Map<string, ReadonlySet<string>> {
-  const families = ([4, 6] as const).filter((family) => deviceAddress(plan, family) !== undefined);
-  const elements = new Map(families.map((family) => [setName('nodes', family), new Set<string>()]));
-  for (const peer of plan.peers) {
-    for (const address of peer.addresses) elements.get(setName('nodes', familyOf(address)))?.add(address);
-  }
-  return elements;
+/** Whether the plan has rules for this family: the devices have an address in it. */
+export function translates(plan: MeshPlan, family: Family): boolean {
+  return deviceAddress(plan, family) !== undefined;
 }
 
 /** All but the elements of the nodes' sets. Undefined: no table is needed. */
