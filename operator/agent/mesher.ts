@@ -120,7 +120,6 @@ export class Mesher {
    */
   async #withdraw(own: OwnNode): Promise<TurnOutcome> {
     const { config, kernel, records, publisher } = this.#options;
-    this.wanted = {};
     const seen = publisher.seen(records.own());
     const [key] = this.keys;
     const published = seen?.annotations[ANNOTATIONS.generations] !== undefined;
@@ -133,10 +132,14 @@ export class Mesher {
         config: encrypted,
         evidence: this.evidence,
       });
-      return { report: await kernel.unroute(this.plan), nextAt: undefined };
+      const report = await kernel.unroute(this.plan);
+      // Whoever learns that our key is gone drops our packets: none may be on its way any more.
+      if (!report.errors.some(({ part }) => part === 'route' || part === 'rule')) this.wanted = {};
+      return { report, nextAt: undefined };
     }
     this.plan = planMesh({ self: this.#selfRecord(own), records: [], config, evidence: this.evidence });
     const { report } = await kernel.turn(this.plan);
+    this.wanted = {};
     this.withdrawing = report.pending.length > 0;
     return { report, nextAt: undefined };
   }

@@ -19,6 +19,7 @@ describe('the agent, with a fake kernel and the embedded API server', () => {
   let target: ApiTarget;
   let network: FakeNetwork;
   let requests: { method: string; path: string }[];
+  let onWrite: (request: { method: string; path: string }) => void;
   const running = new Set<Running>();
 
   interface Running {
@@ -30,7 +31,14 @@ describe('the agent, with a fake kernel and the embedded API server', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'sheath-agent-'));
     requests = [];
-    server = new ApiServer({ bookmarkEvery: 1000, onRequest: (each) => void requests.push(each) });
+    onWrite = () => {};
+    server = new ApiServer({
+      bookmarkEvery: 1000,
+      onRequest(each) {
+        requests.push(each);
+        onWrite(each);
+      },
+    });
     target = { url: new URL(await server.listen()), tls: {}, headers: {} };
     await writeFile(
       join(folder, 'kubeconfig'),
@@ -298,6 +306,10 @@ describe('the agent, with a fake kernel and the embedded API server', () => {
     const [agent] = [...running].filter((each) => each.name === 'n1');
     await agent?.stop();
     n1.writes.length = 0;
+    let routedAtWithdrawal: number | undefined;
+    onWrite = ({ method, path }) => {
+      if (method === 'PATCH' && path.includes('/n1')) routedAtWithdrawal ??= n1.listed('route').length;
+    };
     await start('n1', n1, { encryption: 'none' });
     await until(
       'the kernel is empty',
@@ -306,6 +318,7 @@ describe('the agent, with a fake kernel and the embedded API server', () => {
     );
     const order = [...new Set(n1.writes.map(({ part }) => part))];
     assert.ok(order.indexOf('route') < order.indexOf('device'));
+    assert.equal(routedAtWithdrawal, 0);
     assert.deepEqual(await annotations('n1'), {});
     assert.equal((await status('n1')).state, 'plaintext');
     await until(
