@@ -3,7 +3,8 @@
  * is the same as if it had been built from the records of today.
  */
 import type { PublicKey } from '../keys/generation.ts';
-import { type Claim, type Contentions, compareClaims, contentions, NO_CONTENTIONS } from './claims.ts';
+import { type Claim, type Contentions, contentions, NO_CONTENTIONS } from './claims.ts';
+import { compareRanges, contains } from './range.ts';
 import type { NodeRecord } from './types.ts';
 
 const FEW = 64;
@@ -12,7 +13,7 @@ export class ClaimIndex {
   readonly #claimsOf: (record: NodeRecord) => readonly Claim[];
   readonly #few: number;
   #records: ReadonlySet<NodeRecord> = new Set();
-  /** By `compareClaims`. */
+  /** By `compareRanges`. */
   #claims: Claim[] = [];
   #contentions = NO_CONTENTIONS;
   /** No two claims share an address: then its neighbours alone tell whether a new one contends. */
@@ -72,8 +73,7 @@ export class ClaimIndex {
     const at = this.#search(claim);
     const [before, after] = [this.#claims[at - 1], this.#claims[at]];
     const apart =
-      (before === undefined || before.last < claim.first) &&
-      (after === undefined || claim.last < after.first);
+      (before === undefined || !contains(before, claim)) && (after === undefined || !contains(claim, after));
     this.#disjoint &&= apart;
     this.#claims.splice(at, 0, claim);
   }
@@ -84,7 +84,7 @@ export class ClaimIndex {
     while (low < high) {
       const middle = (low + high) >>> 1;
       const found = this.#claims[middle];
-      if (found !== undefined && compareClaims(found, claim) < 0) low = middle + 1;
+      if (found !== undefined && compareRanges(found, claim) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -93,7 +93,7 @@ export class ClaimIndex {
   #rebuild(records: readonly NodeRecord[]): void {
     this.#claims = [];
     for (const record of records) for (const claim of this.#claimsOf(record)) this.#claims.push(claim);
-    this.#claims.sort(compareClaims);
+    this.#claims.sort(compareRanges);
     this.#sweep();
   }
 

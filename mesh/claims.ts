@@ -11,8 +11,9 @@
  *
  * A claim stands unless one that stands already contends with it. A refused claim therefore takes nothing from anybody.
  */
-import { bitsOf, compareText } from './address.ts';
+import { compareText, rangeOfAddress } from './address.ts';
 import { contains, type Range, rangeOf } from './prefix.ts';
+import { compareRanges } from './range.ts';
 import type { Address, Evidence, NodeRecord, Prefix } from './types.ts';
 
 export type Claim = Range & { readonly owner: NodeRecord } & (
@@ -33,23 +34,18 @@ export interface Judgement {
   readonly contenders: ReadonlySet<NodeRecord>;
 }
 
-/** Sorted by `compareClaims`. */
+/** Sorted by `compareRanges`. */
 export function claimsOf(record: NodeRecord): readonly Claim[] {
   const claims: Claim[] = [];
   for (const text of record.prefixes) {
-    const { first, last } = rangeOf(text);
-    claims.push({ owner: record, kind: 'prefix', text, first, last });
+    const { family, length, a, b, c, d } = rangeOf(text);
+    claims.push({ owner: record, kind: 'prefix', text, family, length, a, b, c, d });
   }
   for (const text of record.endpoints) {
-    const bits = bitsOf(text);
-    claims.push({ owner: record, kind: 'endpoint', text, first: bits, last: bits });
+    const { family, length, a, b, c, d } = rangeOfAddress(text);
+    claims.push({ owner: record, kind: 'endpoint', text, family, length, a, b, c, d });
   }
-  return claims.sort(compareClaims);
-}
-
-/** Ranges in the order of their first address, the wider before what it holds. */
-export function compareClaims(a: Range, b: Range): number {
-  return compareText(a.first, b.first) || compareText(b.last, a.last);
+  return claims.sort(compareRanges);
 }
 
 export function judge({ rivals, covered }: Contentions, evidence: Evidence): Judgement {
@@ -77,21 +73,21 @@ export interface Contentions {
 
 export const NO_CONTENTIONS: Contentions = { rivals: new Map(), covered: new Map(), disjoint: true };
 
-/** `sorted` by `compareClaims`. One sweep: prefixes nest or are apart, so those that are still open when a claim begins are exactly those that hold it. */
+/** `sorted` by `compareRanges`. One sweep: prefixes nest or are apart, so those that are still open when a claim begins are exactly those that hold it. */
 export function contentions(sorted: readonly Claim[]): Contentions {
   const rivals = new Map<Claim, Claim[]>();
   const covered = new Map<Claim, NodeRecord | 'several'>();
   const open: Claim[] = [];
   let disjoint = true;
   for (const claim of sorted) {
-    for (let top = open.at(-1); top !== undefined && top.last < claim.first; top = open.at(-1)) open.pop();
+    for (let top = open.at(-1); top !== undefined && !contains(top, claim); top = open.at(-1)) open.pop();
     disjoint &&= open.length === 0;
     for (const outer of open) {
       if (outer.owner === claim.owner) continue;
       append(rivals, outer, claim);
       append(rivals, claim, outer);
       const inside = covered.get(outer);
-      if (outer.first === claim.first && outer.last === claim.last) continue;
+      if (contains(claim, outer)) continue;
       covered.set(outer, inside === undefined || inside === claim.owner ? claim.owner : 'several');
     }
     open.push(claim);
@@ -120,7 +116,7 @@ function compareRanks(a: Rank, b: Rank): number {
     Number(b.vouched) - Number(a.vouched) ||
     Number(a.covering) - Number(b.covering) ||
     compareAge(a.claim.owner, b.claim.owner) ||
-    compareClaims(a.claim, b.claim)
+    compareRanges(a.claim, b.claim)
   );
 }
 

@@ -31,11 +31,22 @@ export function parsePrefixes(text: string, problems: ProblemList): readonly Pre
 }
 
 export function sortedAddresses(addresses: readonly Address[]): readonly Address[] {
-  return addresses.length < 2 ? [...addresses] : [...new Set(addresses)].sort(compareAddresses);
+  return isAscending(addresses, compareAddresses)
+    ? addresses
+    : [...new Set(addresses)].sort(compareAddresses);
 }
 
 export function sortedPrefixes(prefixes: readonly Prefix[]): readonly Prefix[] {
-  return prefixes.length < 2 ? [...prefixes] : [...new Set(prefixes)].sort(comparePrefixes);
+  return isAscending(prefixes, comparePrefixes) ? prefixes : [...new Set(prefixes)].sort(comparePrefixes);
+}
+
+/** Sorted, and nothing twice: as an agent writes them. */
+function isAscending<T>(items: readonly T[], compare: (a: T, b: T) => number): boolean {
+  for (let at = 1; at < items.length; at++) {
+    const [before, item] = [items[at - 1], items[at]];
+    if (before !== undefined && item !== undefined && compare(before, item) >= 0) return false;
+  }
+  return true;
 }
 
 /** The items, trimmed; none when there are too many, since a part of them would look like the whole. */

@@ -149,10 +149,9 @@ function parseJson(text: string, problems: ProblemList): unknown {
   }
 }
 
-/** Own fields only: a `__proto__` in the text is one more unknown field. */
+/** As `JSON.parse` made it: a `__proto__` in the text is one more unknown field of its own. */
 function asFields(value: unknown): Fields | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return Object.assign(Object.create(null), value) as Fields;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
 }
 
 function isText(value: unknown): value is string {

@@ -29,7 +29,7 @@ export function parseRecord(metadata: NodeMetadata): NodeRecord {
     problems.push(...list.list());
     return value;
   };
-  const agent = read(ANNOTATIONS.agent, parseAgent, undefined);
+  const agent = read(ANNOTATIONS.agent, agentOf, undefined);
   return {
     name: metadata.name,
     uid: metadata.uid,
@@ -37,13 +37,27 @@ export function parseRecord(metadata: NodeMetadata): NodeRecord {
     generations: read(ANNOTATIONS.generations, parseGenerations, []),
     endpoints: read(ANNOTATIONS.endpoints, parseAddresses, []),
     prefixes: read(ANNOTATIONS.prefixes, parsePrefixes, []),
-    sending: read(ANNOTATIONS.sending, parseSending, []),
+    sending: read(ANNOTATIONS.sending, sendingOf, []),
     ...(agent === undefined ? {} : { agent }),
     problems,
   };
 }
 
 type Parser<T> = (text: string, problems: ProblemList) => T;
+
+const sendingOf = shared(parseSending);
+const agentOf = shared(parseAgent);
+
+/** Nearly all nodes say the same here: one value serves them all, the one that was read last without a problem. */
+function shared<T>(parse: Parser<T>): Parser<T> {
+  let last: { readonly text: string; readonly value: T } | undefined;
+  return (text, problems) => {
+    if (last?.text === text) return last.value;
+    const value = parse(text, problems);
+    if (problems.list().length === 0) last = { text, value };
+    return value;
+  };
+}
 
 /** The annotation's text when it is there and of a size that we parse. */
 function sizedText(

@@ -5,7 +5,7 @@ import { contains, overlaps, type Range } from './prefix.ts';
 import type { NodeRecord, Refusal } from './types.ts';
 
 export interface Screened {
-  /** Those that are left, sorted by `compareClaims`. */
+  /** Those that are left, sorted by `compareRanges`. */
   readonly claims: readonly Claim[];
   readonly refusals: readonly Refusal[];
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ClaimIndex } from '../../mesh/claim-index.ts';
 import { type Claim, type Contentions, compareAge, claimsOf as freshClaims } from '../../mesh/claims.ts';
+import { overlaps } from '../../mesh/range.ts';
 import type { NodeRecord } from '../../mesh/types.ts';
 import { generationsText, recordOf } from './fixtures.ts';
 
@@ -63,7 +64,7 @@ describe('ClaimIndex', () => {
         const all = records.flatMap((record) => claimsOf(record));
         const meets = all.flatMap((a) =>
           all
-            .filter((b) => a.owner !== b.owner && a.first <= b.last && b.first <= a.last)
+            .filter((b) => a.owner !== b.owner && overlaps(a, b))
             .map((b) => `${a.owner.name} ${a.text} ${b.owner.name} ${b.text}`),
         );
         const found = Array.from(index.contentions.rivals, ([a, others]) =>

@@ -151,21 +151,30 @@ export class PresharedKey {
  * The u-coordinates whose order divides 8, and their aliases above 2^255-19 (D. J. Bernstein, "Curve25519: new
  * Diffie-Hellman speed records", and RFC 7748 section 6.1). With one of them every shared secret is zero: it is nobody's key.
  */
-const LOW_ORDER = new Set([
-  '0000000000000000000000000000000000000000000000000000000000000000',
-  '0100000000000000000000000000000000000000000000000000000000000000',
-  'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
-  '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
-  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-]);
+const LOW_ORDER: ReadonlySet<string> = new Set(
+  [
+    '0000000000000000000000000000000000000000000000000000000000000000',
+    '0100000000000000000000000000000000000000000000000000000000000000',
+    'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
+    '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
+    'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+    'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+    'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  ].flatMap(withEitherTopBit),
+);
+
+/** X25519 ignores the top bit. */
+function withEitherTopBit(point: string): readonly string[] {
+  const bytes = Buffer.from(point, 'hex');
+  return [0, 0x80].map((top) => {
+    bytes[31] = ((bytes[31] ?? 0) & 0x7f) | top;
+    return bytes.toString('base64');
+  });
+}
 
 /** The all-zero key and the other points of low order, with which no handshake can succeed. */
 export function isLowOrder(key: PublicKey): boolean {
-  const bytes = Buffer.from(key, 'base64');
-  bytes[31] = (bytes[31] ?? 0) & 0x7f; // X25519 ignores the top bit
-  return LOW_ORDER.has(bytes.toString('hex'));
+  return LOW_ORDER.has(key);
 }
 
 /** RFC 7748 section 5: a multiple of the cofactor, of fixed length. */
