@@ -23,9 +23,8 @@ export async function render(
     case 'json':
       return `${JSON.stringify(value, null, 2)}\n`;
     case 'yaml': {
-      const { stringify } = await import('yaml');
-      // Through JSON first, so that whatever redacts itself there is redacted here.
-      return stringify(JSON.parse(JSON.stringify(value)), { lineWidth: 0 });
+      const { toYaml } = await import('./yaml.ts');
+      return toYaml(value);
     }
     case 'table':
       return text(false);

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { parse } from 'yaml';
 import { VERSION } from '../../cli/version.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -47,6 +48,15 @@ describe('the executable', () => {
     assert.ok(out.startsWith(`sheath ${VERSION} `), out);
     assert.equal(err, '');
     assert.equal(code, 0);
+  });
+
+  it('prints JSON and YAML', async () => {
+    const [json, yaml] = [
+      await run(program, ['version', '-o', 'json']),
+      await run(program, ['version', '-o', 'yaml']),
+    ];
+    assert.deepEqual(parse(yaml.out), JSON.parse(json.out));
+    assert.equal(yaml.err, '');
   });
 
   it('is split, so that a command loads what it needs', async () => {
