@@ -106,7 +106,12 @@ export class Narrator {
   }
 
   published(): void {
-    this.#options.problems.found('publish', []);
+    this.wentWell('publish');
+  }
+
+  /** What was wrong with this part is over. */
+  wentWell(part: string): void {
+    this.#options.problems.found(part, []);
   }
 
   wrote(changes: AnnotationChanges): void {
