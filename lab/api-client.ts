@@ -7,7 +7,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const kubeconfigSchema = z.object({
   'current-context': z.string(),

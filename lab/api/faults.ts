@@ -1,5 +1,5 @@
 /** Misbehaviour on request, for so many requests or for a time: what a client of the API must survive. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Resource } from './objects.ts';
 import type { Snapshot } from './store.ts';
 

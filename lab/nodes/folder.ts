@@ -1,7 +1,7 @@
 /** What a lab keeps on disk: everything in one folder, which `down` removes. */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { LabError } from '../errors.ts';
 import { type Topology, topology } from './topology.ts';
 

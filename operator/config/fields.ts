@@ -1,5 +1,5 @@
 /** The fields of the spec as flags and variables: `wireguard.port` is `--wireguard-port` and `SHEATH_WIREGUARD_PORT`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { specSchema } from './schema.ts';
 
 export interface Field {

@@ -2,7 +2,7 @@
  * The configuration: one schema for the spec of `EncryptionMesh`, the file, the flags and the environment.
  * It says what may be written; `defaults.ts` what holds where nothing is, `sources.ts` who wins, `mesh-config.ts` what it means.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationSchema, fwmarkSchema, prefixSchema } from './values.ts';
 
 const TABLE_MAX = 0xffff_ffff;

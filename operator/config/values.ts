@@ -1,5 +1,5 @@
 /** Values that are written as text: durations (`180s`, `1h30m`), prefixes, and a mark with its mask. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parsePrefix } from '../../mesh/prefix.ts';
 
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;

@@ -1,7 +1,7 @@
 /** Reads a kubeconfig: who wins between flag, `KUBECONFIG`, the home directory and the pod, and what it says. */
 import { access as canAccess, readFile } from 'node:fs/promises';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { OperatorError } from '../errors.ts';
 import type { Access, AccessOptions, TlsOptions } from './access.ts';
 import { serviceAccountAccess } from './service-account.ts';
