@@ -1,0 +1,94 @@
+/** The program itself, `sheath agent`, as a child, and what the kernel says of it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { KernelWireGuard } from 'wireguard-tools-wrapper';
+import { nodeName, SELF } from './cluster.ts';
+
+const PROGRAM = path.join(import.meta.dirname, '../dist/sheath.mjs');
+const DEVICES = ['sheath0', 'sheath1'];
+/** `getconf CLK_TCK`: the same on every Linux that Node runs on. */
+const TICKS = 100;
+
+export class AgentProcess {
+  readonly began = performance.now();
+  readonly folder = mkdtempSync(path.join(tmpdir(), 'sheath-bench-agent-'));
+  readonly #child: ChildProcess;
+
+  constructor(kubeconfig: string, flags: readonly string[] = []) {
+    const log = openSync(path.join(this.folder, 'log'), 'w');
+    const args = [
+      'agent',
+      '--node-name',
+      nodeName(SELF),
+      '--encryption',
+      'wireguard',
+      '--kubeconfig',
+      kubeconfig,
+    ];
+    const folders = [
+      '--state-dir',
+      path.join(this.folder, 'state'),
+      '--run-dir',
+      path.join(this.folder, 'run'),
+    ];
+    this.#child = spawn('node', [PROGRAM, ...args, ...folders, '--http', 'none', ...flags], {
+      stdio: ['ignore', log, log],
+    });
+  }
+
+  /** CPU seconds of it and of the children that ended. */
+  cpu(): number {
+    const stat = readFileSync(`/proc/${this.#pid}/stat`, 'utf8');
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
+    return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) / TICKS;
+  }
+
+  /** VmRSS in MiB. */
+  memory(): number {
+    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) / 1024;
+  }
+
+  log(): string {
+    return readFileSync(path.join(this.folder, 'log'), 'utf8');
+  }
+
+  /** Resolves when its device has `count` peers, looked at every `pace` milliseconds. @throws Error when it ended or took too long */
+  async untilPeers(count: number, pace = 100): Promise<void> {
+    const wireguard = new KernelWireGuard();
+    const deadline = performance.now() + 180_000;
+    try {
+      while ((await peers(wireguard)) < count) {
+        if (this.#child.exitCode !== null) throw new Error(`the agent ended\n${this.log()}`);
+        if (performance.now() > deadline)
+          throw new Error(`fewer than ${count} peers\n${this.log().slice(-4000)}`);
+        await sleep(pace);
+      }
+    } finally {
+      wireguard.close();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+  }
+
+  get #pid(): number {
+    if (this.#child.pid === undefined) throw new Error('the agent did not start');
+    return this.#child.pid;
+  }
+}
+
+async function peers(wireguard: KernelWireGuard): Promise<number> {
+  const device = DEVICES.find((name) => existsSync(`/sys/class/net/${name}`));
+  if (device === undefined) return 0;
+  return (await wireguard.show(device)).peers.length;
+}

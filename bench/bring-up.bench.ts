@@ -1,0 +1,45 @@
+// kernel bench
+/** From records to a kernel that has every peer and route, against the same by hand. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { byHand } from './by-hand.ts';
+import { records } from './cluster.ts';
+import { addUnderlay, clean } from './machine.ts';
+import { established, openDataplane, privateKey, setAll, wanted } from './mesh.ts';
+import { median, row } from './rows.ts';
+
+const ROUNDS = 5;
+
+addUnderlay();
+for (const count of [100, 1000, 5000]) {
+  const { self, others } = records(count);
+  const statuses = established(others.map(({ name }) => name));
+  const { plan, routes } = wanted(self, others, statuses);
+  const reference = byHand({ plan, routes, privateKey }, mkdtempSync(path.join(tmpdir(), 'by-hand-')));
+  const [ours, theirs]: [number[], number[]] = [[], []];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // Fresh records: nothing is remembered of the round before.
+    const fresh = records(count);
+    const began = performance.now();
+    const dataplane = await openDataplane();
+    await setAll(dataplane, wanted(fresh.self, fresh.others, statuses));
+    ours.push(performance.now() - began);
+    await dataplane.close();
+    // The socket is closed in a later turn of the event loop, which `clean` would hold up.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    clean();
+    theirs.push(reference.bringUp());
+    clean();
+  }
+  const where = `${count} peers`;
+  row({ what: 'records to kernel', where, value: median(ours), unit: 'ms' });
+  row({ what: 'wg syncconf and ip -batch', where, value: median(theirs), unit: 'ms' });
+  row({
+    what: 'records to kernel : by hand',
+    where,
+    value: median(ours) / median(theirs),
+    unit: 'x',
+    mark: { atMost: 1.5 },
+  });
+}
