@@ -32,8 +32,9 @@ export class Outcome {
 
 /** The kernel's or a program's refusal, told with what it was about. */
 export function refused(part: Part, what: string, cause: unknown): DataplaneError {
-  const code = codeOf(cause);
-  if (code === 'EPERM' || code === 'EACCES' || code === 'NOT_PERMITTED') {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const code = codeOf(cause) ?? '';
+  if (['EPERM', 'EACCES', 'NOT_PERMITTED'].includes(code) || /not permitted/i.test(text)) {
     return {
       part,
       code: 'NOT_PERMITTED',
@@ -41,7 +42,6 @@ export function refused(part: Part, what: string, cause: unknown): DataplaneErro
       cause,
     };
   }
-  const text = cause instanceof Error ? cause.message : String(cause);
   return { part, code: `${part.toUpperCase()}_FAILED`, message: `${part} ${what}: ${text}`, cause };
 }
 

@@ -51,6 +51,15 @@ export const runProgram: Runner = (program, args, options = {}) =>
     const env = { ...process.env, ...options.env };
     execFile(program, [...args], { env, maxBuffer: 256 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(Object.assign(error, { message: `${program}: ${stderr.trim() || error.message}` }));
+      else reject(Object.assign(error, { message: `${program}: ${complaint(stderr) ?? error.message}` }));
     });
   });
+
+/** The line that says what is wrong: nft repeats the command after it, wireguard-go draws a banner before it. */
+function complaint(stderr: string): string | undefined {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  return lines.find((line) => /error|not permitted/i.test(line)) ?? lines.at(-1);
+}

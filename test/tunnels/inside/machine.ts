@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelWireGuard, UserspaceWireGuard, type WireGuard } from 'wireguard-tools-wrapper';
 import { createDataplane } from '../../../tunnels/create.ts';
 import type { Dataplane } from '../../../tunnels/dataplane.ts';
@@ -29,7 +30,8 @@ export function ipQuietly(line: string): void {
 
 export const RP_FILTER = '/proc/sys/net/ipv4/conf/under0/rp_filter';
 
-export function makeUnderlay(): void {
+/** Ready when the kernel has the routes of its addresses, which come after the link's carrier. */
+export async function makeUnderlay(): Promise<void> {
   ip('link set lo up');
   ip('link add under0 type veth peer name under1');
   ip('link set under1 up');
@@ -37,6 +39,9 @@ export function makeUnderlay(): void {
   ip('addr add 192.0.2.1/24 dev under0');
   ip('addr add 2001:db8::1/64 dev under0 nodad');
   writeFileSync(RP_FILTER, '1');
+  const ready = () =>
+    ip('-6 route show table local').includes('local 2001:db8::1') && ip('-6 route').includes('2001:db8::/64');
+  for (let tries = 0; tries < 200 && !ready(); tries++) await sleep(10);
 }
 
 export function removeUnderlay(): void {
