@@ -9,10 +9,21 @@ import type { NodeRecord } from './types.ts';
 
 const FEW = 64;
 
-export class ClaimIndex {
-  readonly #claimsOf: (record: NodeRecord) => readonly Claim[];
+/** What is kept of a record. */
+export interface Claimant {
+  readonly record: NodeRecord;
+  /** The claims that count, sorted by `compareRanges`. */
+  readonly claims: readonly Claim[];
+  /** The update that saw the record last: the index's own. */
+  seen: number;
+}
+
+export class ClaimIndex<Entry extends Claimant> {
+  readonly #remember: (record: NodeRecord) => Entry;
   readonly #few: number;
-  #records: ReadonlySet<NodeRecord> = new Set();
+  /** Of the records of the last update. Not a WeakMap: thousands of weak keys make every collection slow. */
+  readonly #entries = new Map<NodeRecord, Entry>();
+  #updates = 0;
   /** By `compareRanges`. */
   #claims: Claim[] = [];
   #contentions = NO_CONTENTIONS;
@@ -24,20 +35,12 @@ export class ClaimIndex {
   readonly #disputes = new Map<PublicKey, readonly NodeRecord[]>();
 
   /**
-   * @param claimsOf the claims that count; always the same for the same record
+   * @param remember called once for a record, until it goes
    * @param few more changed records than these are sorted and swept anew
    */
-  constructor(claimsOf: (record: NodeRecord) => readonly Claim[], few = FEW) {
-    this.#claimsOf = claimsOf;
+  constructor(remember: (record: NodeRecord) => Entry, few = FEW) {
+    this.#remember = remember;
     this.#few = few;
-  }
-
-  get size(): number {
-    return this.#records.size;
-  }
-
-  has(record: NodeRecord): boolean {
-    return this.#records.has(record);
   }
 
   get contentions(): Contentions {
@@ -49,23 +52,41 @@ export class ClaimIndex {
     return this.#disputes;
   }
 
-  update(records: readonly NodeRecord[]): void {
-    const added = records.filter((record) => !this.#records.has(record));
-    if (added.length === 0 && records.length === this.#records.size) return;
-    const now = new Set(records);
-    const removed = [...this.#records].filter((record) => !now.has(record));
-    this.#records = now;
-    for (const record of removed) this.#forgetKeys(record);
-    for (const record of added) this.#learnKeys(record);
+  /** The entries of these records, in their order. All others are forgotten. */
+  update(records: readonly NodeRecord[]): readonly Entry[] {
+    this.#updates += 1;
+    const added: Entry[] = [];
+    const entries = records.map((record) => {
+      const entry = this.#entries.get(record) ?? this.#add(record, added);
+      entry.seen = this.#updates;
+      return entry;
+    });
+    const removed = this.#entries.size === records.length ? [] : this.#removeUnseen();
+    if (added.length + removed.length === 0) return entries;
+    for (const { record } of removed) this.#forgetKeys(record);
+    for (const { record } of added) this.#learnKeys(record);
     if (this.#disjoint && added.length + removed.length <= this.#few) this.#edit(added, removed);
-    else this.#rebuild(records);
+    else this.#rebuild();
+    return entries;
   }
 
-  #edit(added: readonly NodeRecord[], removed: readonly NodeRecord[]): void {
-    for (const record of removed)
-      for (const claim of this.#claimsOf(record))
-        this.#claims.splice(this.#claims.indexOf(claim, this.#search(claim)), 1);
-    for (const record of added) for (const claim of this.#claimsOf(record)) this.#insert(claim);
+  #add(record: NodeRecord, added: Entry[]): Entry {
+    const entry = this.#remember(record);
+    this.#entries.set(record, entry);
+    added.push(entry);
+    return entry;
+  }
+
+  #removeUnseen(): readonly Entry[] {
+    const removed = [...this.#entries.values()].filter(({ seen }) => seen !== this.#updates);
+    for (const { record } of removed) this.#entries.delete(record);
+    return removed;
+  }
+
+  #edit(added: readonly Entry[], removed: readonly Entry[]): void {
+    for (const { claims } of removed)
+      for (const claim of claims) this.#claims.splice(this.#claims.indexOf(claim, this.#search(claim)), 1);
+    for (const { claims } of added) for (const claim of claims) this.#insert(claim);
     if (!this.#disjoint) this.#sweep();
   }
 
@@ -90,10 +111,16 @@ export class ClaimIndex {
     return low;
   }
 
-  #rebuild(records: readonly NodeRecord[]): void {
-    this.#claims = [];
-    for (const record of records) for (const claim of this.#claimsOf(record)) this.#claims.push(claim);
-    this.#claims.sort(compareRanges);
+  /** First all first claims, then all second ones: where names go with addresses, those are in order, and the sort merges them. */
+  #rebuild(): void {
+    const columns: Claim[][] = [];
+    for (const { claims } of this.#entries.values())
+      for (const [at, claim] of claims.entries()) {
+        const column = columns[at];
+        if (column === undefined) columns.push([claim]);
+        else column.push(claim);
+      }
+    this.#claims = columns.flat().sort(compareRanges);
     this.#sweep();
   }
 
@@ -105,6 +132,10 @@ export class ClaimIndex {
 
   #learnKeys(record: NodeRecord): void {
     for (const { publicKey } of record.generations) {
+      if (!this.#holders.has(publicKey) && !this.#disputes.has(publicKey)) {
+        this.#holders.set(publicKey, record);
+        continue;
+      }
       const holders = this.#holdersOf(publicKey);
       if (!holders.includes(record)) this.#setHolders(publicKey, [...holders, record]);
     }

@@ -39,13 +39,25 @@ export function claimsOf(record: NodeRecord): readonly Claim[] {
   const claims: Claim[] = [];
   for (const text of record.prefixes) {
     const { family, length, a, b, c, d } = rangeOf(text);
-    claims.push({ owner: record, kind: 'prefix', text, family, length, a, b, c, d });
+    insert(claims, { owner: record, kind: 'prefix', text, family, length, a, b, c, d });
   }
   for (const text of record.endpoints) {
     const { family, length, a, b, c, d } = rangeOfAddress(text);
-    claims.push({ owner: record, kind: 'endpoint', text, family, length, a, b, c, d });
+    insert(claims, { owner: record, kind: 'endpoint', text, family, length, a, b, c, d });
   }
-  return claims.sort(compareRanges);
+  return [...claims];
+}
+
+/** Behind all that are not after it. A record's lists are sorted and short, so the place is near the end. */
+function insert(claims: Claim[], claim: Claim): void {
+  let place = claims.length;
+  for (let at = place - 1; at >= 0; at--) {
+    const before = claims[at];
+    if (before === undefined || compareRanges(before, claim) <= 0) break;
+    claims[at + 1] = before;
+    place = at;
+  }
+  claims[place] = claim;
 }
 
 export function judge({ rivals, covered }: Contentions, evidence: Evidence): Judgement {

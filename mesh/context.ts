@@ -17,16 +17,15 @@ export interface Context {
   readonly ownKeys: ReadonlySet<PublicKey>;
   readonly clusterRanges: readonly Range[];
   readonly nodeRanges: readonly Range[];
-  /** By record. Not a WeakMap: thousands of weak keys make every collection slow. `forget` keeps it small. */
-  readonly memory: Map<NodeRecord, Remembered>;
-  /** Of the records of the last plan. */
-  readonly index: ClaimIndex;
+  /** Of the records of the last plan, and what was made of each. */
+  readonly index: ClaimIndex<Remembered>;
 }
 
 /** What was made of a record last. */
-export interface Remembered {
-  readonly screened: Screened;
-  built?: BuiltPeer;
+export interface Remembered extends Screened {
+  readonly record: NodeRecord;
+  seen: number;
+  built: BuiltPeer | undefined;
 }
 
 /** A peer as it was planned last, and for which losses. */
@@ -70,24 +69,14 @@ function createContext(self: NodeRecord, config: MeshConfig): Context {
     ownKeys: new Set(self.generations.map(({ publicKey }) => publicKey)),
     clusterRanges: config.clusterPrefixes.map(rangeOf),
     nodeRanges: config.nodePrefixes.map(rangeOf),
-    memory: new Map(),
-    index: new ClaimIndex((record) => remember(context, record).screened.claims),
+    index: new ClaimIndex((record) => remember(context, record)),
   };
   return context;
 }
 
-export function remember(context: Context, record: NodeRecord): Remembered {
-  const known = context.memory.get(record);
-  if (known !== undefined) return known;
-  const fresh: Remembered = { screened: screen(context, record) };
-  context.memory.set(record, fresh);
-  return fresh;
-}
-
-/** Records that are no longer in the index. */
-export function forget({ memory, index }: Context): void {
-  if (memory.size === index.size) return;
-  for (const record of memory.keys()) if (!index.has(record)) memory.delete(record);
+function remember(context: Context, record: NodeRecord): Remembered {
+  const { claims, refusals } = screen(context, record);
+  return { record, claims, refusals, seen: 0, built: undefined };
 }
 
 /** One a live generation. Two that share a device cannot live together: the older stays, because others still need it. */

@@ -31,22 +31,21 @@ export function parsePrefixes(text: string, problems: ProblemList): readonly Pre
 }
 
 export function sortedAddresses(addresses: readonly Address[]): readonly Address[] {
-  return isAscending(addresses, compareAddresses)
-    ? addresses
-    : [...new Set(addresses)].sort(compareAddresses);
+  return sorted(addresses.length < 2 ? addresses : [...new Set(addresses)], compareAddresses);
 }
 
 export function sortedPrefixes(prefixes: readonly Prefix[]): readonly Prefix[] {
-  return isAscending(prefixes, comparePrefixes) ? prefixes : [...new Set(prefixes)].sort(comparePrefixes);
+  return sorted(prefixes.length < 2 ? prefixes : [...new Set(prefixes)], comparePrefixes);
 }
 
-/** Sorted, and nothing twice: as an agent writes them. */
-function isAscending<T>(items: readonly T[], compare: (a: T, b: T) => number): boolean {
-  for (let at = 1; at < items.length; at++) {
-    const [before, item] = [items[at - 1], items[at]];
-    if (before !== undefined && item !== undefined && compare(before, item) >= 0) return false;
-  }
-  return true;
+/** A sorted copy. What is in order already, as agents and the API server write it, costs one look at each. */
+export function sorted<T>(items: readonly T[], compare: (a: T, b: T) => number): readonly T[] {
+  const copy = [...items];
+  const inOrder = items.every((item, at) => {
+    const before = items[at - 1];
+    return before === undefined || compare(before, item) <= 0;
+  });
+  return inOrder ? copy : copy.sort(compare);
 }
 
 /** The items, trimmed; none when there are too many, since a part of them would look like the whole. */

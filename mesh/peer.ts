@@ -2,7 +2,7 @@
 import type { Generation, PublicKey } from '../keys/generation.ts';
 import { familyOf } from './address.ts';
 import type { Claim, Defeat } from './claims.ts';
-import { type BuiltPeer, type Context, remember } from './context.ts';
+import type { BuiltPeer, Context, Remembered } from './context.ts';
 import { hostPrefix } from './prefix.ts';
 import type { Address, DevicePlan, NodeRecord, PeerLink, PeerPlan, Prefix, Refusal } from './types.ts';
 
@@ -16,11 +16,12 @@ export interface Losses {
 const NONE: Losses = { defeats: [], keys: new Map() };
 
 /** The same object as before while neither the record nor its losses changed. */
-export function buildPeer(context: Context, record: NodeRecord, losses: Losses = NONE): BuiltPeer {
+export function buildPeer(context: Context, known: Remembered, losses: Losses = NONE): BuiltPeer {
   const verdict = losses === NONE ? '' : describe(losses);
-  const memory = remember(context, record);
-  if (memory.built?.verdict !== verdict) memory.built = { verdict, ...planPeer(context, record, losses) };
-  return memory.built;
+  if (known.built?.verdict === verdict) return known.built;
+  const { peer, refusals } = planPeer(context, known, losses);
+  known.built = { verdict, peer, refusals };
+  return known.built;
 }
 
 function describe({ defeats, keys }: Losses): string {
@@ -28,12 +29,10 @@ function describe({ defeats, keys }: Losses): string {
   return JSON.stringify([lost, ...keys]);
 }
 
-function planPeer(context: Context, record: NodeRecord, losses: Losses): Omit<BuiltPeer, 'verdict'> {
-  const { claims, refusals } = remember(context, record).screened;
+function planPeer(context: Context, known: Remembered, losses: Losses): Omit<BuiltPeer, 'verdict'> {
+  const { record, refusals } = known;
   const lost = losses.defeats.map(({ claim }) => claim);
-  const { addresses, prefixes, allowedIPs } = sortOut(
-    lost.length === 0 ? claims : claims.filter((claim) => !lost.includes(claim)),
-  );
+  const { addresses, prefixes, allowedIPs } = sortOut(known, lost);
   const { links, refused } = planLinks(context, record, losses.keys);
   const endpoint = chooseEndpoint(context, addresses);
   if (endpoint === undefined) refused.push(refuse(record, withoutEndpoint(context, record, addresses)));
@@ -46,17 +45,17 @@ function planPeer(context: Context, record: NodeRecord, losses: Losses): Omit<Bu
 
 type Space = Pick<PeerPlan, 'prefixes' | 'addresses' | 'allowedIPs'>;
 
-/** The claims come sorted, and so do the lists: without a look at any text, because this is most of a plan's work. */
-function sortOut(claims: readonly Claim[]): Space {
+/** The claims come sorted, and so do the lists. `map` and spread make arrays with no slack, which thousands of `push` would. */
+function sortOut({ claims }: Remembered, lost: readonly Claim[]): Space {
   const addresses: Address[] = [];
   const prefixes: Prefix[] = [];
-  const allowedIPs: Prefix[] = [];
-  for (const claim of claims) {
+  const standing = lost.length === 0 ? claims : claims.filter((claim) => !lost.includes(claim));
+  const allowedIPs = standing.map((claim) => {
     if (claim.kind === 'endpoint') addresses.push(claim.text);
     else prefixes.push(claim.text);
-    allowedIPs.push(claim.kind === 'endpoint' ? hostPrefix(claim.text) : claim.text);
-  }
-  return { addresses, prefixes, allowedIPs };
+    return claim.kind === 'endpoint' ? hostPrefix(claim.text) : claim.text;
+  });
+  return { addresses: [...addresses], prefixes: [...prefixes], allowedIPs };
 }
 
 /** Of a family that we have too; IPv4 before IPv6, because its header is the smaller. */
@@ -84,7 +83,7 @@ function planLinks(context: Context, record: NodeRecord, claimed: Losses['keys']
   }
   if (links.length === 0 && refused.length === 0)
     refused.push(refuse(record, withoutGeneration(context, record)));
-  return { links, refused };
+  return { links: [...links], refused };
 }
 
 function planLink(generation: Generation, device: DevicePlan): PeerLink {

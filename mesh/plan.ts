@@ -2,8 +2,9 @@
 import type { PublicKey } from '../keys/generation.ts';
 import { compareText } from './address.ts';
 import { type Defeat, judge } from './claims.ts';
-import { type BuiltPeer, type Context, contextOf, forget } from './context.ts';
+import { type BuiltPeer, type Context, contextOf } from './context.ts';
 import { inTurn } from './key-claims.ts';
+import { sorted } from './lists.ts';
 import { buildPeer, type Losses } from './peer.ts';
 import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from './types.ts';
 
@@ -35,11 +36,10 @@ export function plan({ self, records, config, evidence }: PlanInput): MeshPlan {
     exempt: config.exempt,
   };
   if (config.encryption === 'none') return { ...base, devices: [], peers: [], refused: [], contested: [] };
-  const others = records
-    .filter(({ name, uid }) => name !== self.name && uid !== self.uid)
-    .sort((a, b) => compareText(a.name, b.name));
-  const { losses, contested } = settle(context, others, evidence);
-  const built = others.map((record) => buildPeer(context, record, losses.get(record)));
+  const others = records.filter(({ name, uid }) => name !== self.name && uid !== self.uid);
+  const entries = context.index.update(sorted(others, (a, b) => compareText(a.name, b.name)));
+  const { losses, contested } = settle(context, evidence);
+  const built = entries.map((entry) => buildPeer(context, entry, losses.get(entry.record)));
   return { ...base, devices: context.devices, ...collect(built), contested };
 }
 
@@ -64,10 +64,7 @@ interface Mutable {
   readonly keys: Map<PublicKey, string>;
 }
 
-function settle(context: Context, others: readonly NodeRecord[], evidence: Evidence): Settlement {
-  const { index } = context;
-  index.update(others);
-  forget(context);
+function settle({ index }: Context, evidence: Evidence): Settlement {
   const { defeats, contenders } = judge(index.contentions, evidence);
   const losses = new Map<NodeRecord, Mutable>();
   const lossesOf = (record: NodeRecord): Mutable => {

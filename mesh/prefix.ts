@@ -35,7 +35,10 @@ function split(text: string): Prefix | undefined {
 }
 
 export function lengthOf(prefix: Prefix): number {
-  return Number(prefix.slice(prefix.indexOf('/') + 1));
+  let length = 0;
+  for (let at = prefix.indexOf('/') + 1; at < prefix.length; at++)
+    length = length * 10 + prefix.charCodeAt(at) - 48;
+  return length;
 }
 
 export function familyOfPrefix(prefix: Prefix): Family {

@@ -13,18 +13,20 @@ export interface Screened {
 /** What of a record's claims is refused whatever the other records say. */
 export function screen(context: Context, record: NodeRecord): Screened {
   const all = claimsOf(record);
-  const claims: Claim[] = [];
-  const reasons: Reason[] = [...record.problems];
+  const refused: Claim[] = [];
+  const reasons: Reason[] = [];
   for (const claim of all) {
     const reason =
       claim.kind === 'prefix' ? screenPrefix(context, claim, all) : screenEndpoint(context, claim);
-    if (reason === undefined) claims.push(claim);
-    else reasons.push(reason);
+    if (reason === undefined) continue;
+    refused.push(claim);
+    reasons.push(reason);
   }
+  if (refused.length === 0 && record.problems.length === 0) return { claims: all, refusals: NONE };
   const { name: node, uid } = record;
   return {
-    claims,
-    refusals: reasons.length === 0 ? NONE : reasons.map((reason) => ({ node, uid, ...reason })),
+    claims: all.filter((claim) => !refused.includes(claim)),
+    refusals: [...record.problems, ...reasons].map((reason) => ({ node, uid, ...reason })),
   };
 }
 

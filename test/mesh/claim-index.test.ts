@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { ClaimIndex } from '../../mesh/claim-index.ts';
+import { type Claimant, ClaimIndex } from '../../mesh/claim-index.ts';
 import { type Claim, type Contentions, compareAge, claimsOf as freshClaims } from '../../mesh/claims.ts';
 import { overlaps } from '../../mesh/range.ts';
 import type { NodeRecord } from '../../mesh/types.ts';
@@ -19,7 +19,7 @@ function contentionText({ rivals, covered, disjoint }: Contentions): unknown {
   };
 }
 
-function answers(index: ClaimIndex): unknown {
+function answers(index: ClaimIndex<Claimant>): unknown {
   const disputes = Array.from(index.disputes, ([key, nodes]) =>
     [key, nodes.toSorted(compareAge).map(({ name }) => name)].join(),
   );
@@ -38,16 +38,17 @@ const pool = Array.from({ length: 40 }, (_, i) =>
 
 const claims = new Map(pool.map((record) => [record, freshClaims(record)]));
 const claimsOf = (record: NodeRecord): readonly Claim[] => claims.get(record) ?? [];
+const remember = (record: NodeRecord): Claimant => ({ record, claims: claimsOf(record), seen: 0 });
 
 describe('ClaimIndex', () => {
   it('answers after any changes as one that is built anew', () => {
     const sets = fc.array(fc.subarray(pool), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(sets, (steps) => {
-        const kept = new ClaimIndex(claimsOf);
+        const kept = new ClaimIndex(remember);
         for (const records of steps) {
           kept.update(records);
-          const fresh = new ClaimIndex(claimsOf, 0);
+          const fresh = new ClaimIndex(remember, 0);
           fresh.update(records);
           assert.deepEqual(answers(kept), answers(fresh));
         }
@@ -59,7 +60,7 @@ describe('ClaimIndex', () => {
   it('agrees with a look at every pair', () => {
     fc.assert(
       fc.property(fc.subarray(pool), (records) => {
-        const index = new ClaimIndex(claimsOf);
+        const index = new ClaimIndex(remember);
         index.update(records);
         const all = records.flatMap((record) => claimsOf(record));
         const meets = all.flatMap((a) =>
