@@ -165,8 +165,11 @@ export class Agent {
   }
 
   #lookLater(): void {
+    const wait = lookIn(this.#parts.clock.now() - this.#progressAt);
+    // By then a turn looks anyway.
+    if (wait >= REST) return;
     const waiting = [...this.#parts.kernel.statuses.values()].some(isWaiting);
-    if (waiting) this.#queue.addAfter('look', lookIn(this.#parts.clock.now() - this.#progressAt));
+    if (waiting) this.#queue.addAfter('look', wait);
   }
 
   #turnFailed(error: unknown): void {
