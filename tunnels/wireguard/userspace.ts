@@ -1,6 +1,10 @@
 /** wireguard-go: WireGuard where the kernel has none. It outlives whoever starts it, so that a restart of ours loses nothing. */
+import { writeFile } from 'node:fs/promises';
 import { DataplaneFailure } from '../failure.ts';
 import type { Runner } from '../ports.ts';
+
+/** linux/if_link.h */
+const IN6_ADDR_GEN_MODE_NONE = '1';
 
 /** The only folder that wireguard-go knows. */
 export const DEFAULT_SOCKET_DIR = '/var/run/wireguard';
@@ -16,6 +20,13 @@ export interface UserspaceOptions {
  * Its socket folder is shared by all network namespaces; another one is laid over it in a mount namespace of its own.
  */
 export async function startUserspace(device: string, options: UserspaceOptions): Promise<void> {
+  await start(device, options);
+  // As the kernel's own device is: without a link-local address nobody solicits routers on it, and silence is silence.
+  const mode = `/proc/sys/net/ipv6/conf/${device}/addr_gen_mode`;
+  await writeFile(mode, IN6_ADDR_GEN_MODE_NONE).catch(() => undefined);
+}
+
+async function start(device: string, options: UserspaceOptions): Promise<void> {
   const { run, wireguardGo, socketDir } = options;
   // Without it, it refuses to run where the kernel could do better; that is ours to judge.
   const env = { WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1' };
