@@ -23,21 +23,62 @@ const HAS_ROUTE: ReadonlySet<PeerState> = new Set(['established', 'routed', 'deg
  * `nodes`: all in the table. `throw` sends our own and exempt prefixes back to the cluster's routes. Nothing at all while no
  * peer has a route.
  *
- * @returns sorted: the table's `throw` routes, then by peer, then the pod table's by peer
+ * @returns sorted: the table's `throw` routes, then by peer, then the pod table's by peer; the same object as before while
+ *   nothing changed, and the same entries for each peer that did not
  */
 export function planRoutes(plan: MeshPlan, statuses: ReadonlyMap<string, PeerStatus>): RoutePlan {
   const setting = settingOf(plan);
-  const main: RouteEntry[] = [];
-  const pods: RouteEntry[] = [];
+  const known = memory.get(plan.devices);
+  const before = known?.setting === setting ? known : undefined;
+  const ways = waysOf(plan, statuses, before?.ways ?? []);
+  const same = ways.length === before?.ways.length && ways.every((way, at) => way === before.ways[at]);
+  if (same && before !== undefined) return before.routes;
+  const routes = assemble(plan, ways);
+  memory.set(plan.devices, { setting, ways, routes });
+  return routes;
+}
+
+/** What was planned last, by the plan's devices: one object for all plans of one node and configuration. */
+const memory = new WeakMap<MeshPlan['devices'], Memory>();
+
+interface Memory {
+  readonly setting: string;
+  /** In the order of their peers. */
+  readonly ways: readonly PeerWay[];
+  readonly routes: RoutePlan;
+}
+
+/** All that routes rest on but the peers, as text. */
+function settingOf({ scope, routing, ownPrefixes, ownAddresses, exempt }: MeshPlan): string {
+  return JSON.stringify([scope, routing, ownPrefixes, ownAddresses, exempt]);
+}
+
+/** The way to one peer. */
+interface PeerWay {
+  readonly peer: PeerPlan;
+  readonly device: DeviceName;
+  readonly main: readonly RouteEntry[];
+  readonly pods: readonly RouteEntry[];
+}
+
+/** Peers come sorted by node, so that a step through both lists finds each way that is already known. */
+function waysOf(
+  plan: MeshPlan,
+  statuses: ReadonlyMap<string, PeerStatus>,
+  before: readonly PeerWay[],
+): readonly PeerWay[] {
+  const exempt = plan.exempt.map(rangeOf);
+  const ways: PeerWay[] = [];
+  let at = 0;
   for (const peer of plan.peers) {
     const device = deviceOf(peer, statuses.get(peer.node));
     if (device === undefined) continue;
-    const entries = peerRoutes(setting, peer, device);
-    for (const entry of entries.main) main.push(entry);
-    for (const entry of entries.pods) pods.push(entry);
+    while ((before[at]?.peer.node ?? peer.node) < peer.node) at += 1;
+    const known = before[at];
+    const same = known?.peer === peer && known.device === device;
+    ways.push(same ? known : makeWay(plan, exempt, { peer, device }));
   }
-  if (main.length === 0 && pods.length === 0) return { routes: [], rules: [] };
-  return { routes: [...throws(plan), ...main, ...pods], rules: planRules(plan, main, pods) };
+  return ways;
 }
 
 /** The device of the generation that its status says it is established on. */
@@ -46,52 +87,29 @@ function deviceOf(peer: PeerPlan, status: PeerStatus | undefined): DeviceName | 
   return peer.links.find(({ generation }) => generation === status.generation)?.device;
 }
 
-interface PeerRoutes {
-  readonly main: readonly RouteEntry[];
-  readonly pods: readonly RouteEntry[];
-}
-
-/** What the routes of every peer rest on. */
-interface Setting {
-  readonly plan: MeshPlan;
-  readonly exempt: readonly Range[];
-  /** Equal for settings that give equal routes. */
-  readonly key: string;
-}
-
-function settingOf(plan: MeshPlan): Setting {
-  const { table, podTable } = plan.routing;
-  const key = [plan.scope, table, podTable, ...plan.ownAddresses, 'exempt', ...plan.exempt].join(' ');
-  return { plan, exempt: plan.exempt.map(rangeOf), key };
-}
-
-interface Made {
-  readonly key: string;
-  readonly device: DeviceName;
-  readonly routes: PeerRoutes;
-}
-
-const made = new WeakMap<PeerPlan, Made>();
-
-/** The same objects as before while peer, device and setting stay. */
-function peerRoutes(setting: Setting, peer: PeerPlan, device: DeviceName): PeerRoutes {
-  const known = made.get(peer);
-  if (known?.device === device && known.key === setting.key) return known.routes;
-  const routes = makeRoutes(setting, peer, device);
-  made.set(peer, { key: setting.key, device, routes });
-  return routes;
-}
-
-function makeRoutes({ plan, exempt }: Setting, peer: PeerPlan, device: DeviceName): PeerRoutes {
+function makeWay(
+  plan: MeshPlan,
+  exempt: readonly Range[],
+  { peer, device }: Pick<PeerWay, 'peer' | 'device'>,
+): PeerWay {
   const wanted = (prefix: Prefix): boolean => !exempt.some((range) => contains(range, rangeOf(prefix)));
   const prefixes = peer.prefixes.filter(wanted);
   const addresses = peer.addresses.map(hostPrefix).filter(wanted);
   const inMain = plan.scope === 'nodes' ? [...prefixes, ...addresses] : prefixes;
   const { table, podTable } = plan.routing;
   return {
+    peer,
+    device,
     main: inMain.map((prefix) => deviceRoute(table, prefix, { device, ...sourceFor(plan, prefix) })),
     pods: plan.scope === 'nodes' ? [] : addresses.map((prefix) => deviceRoute(podTable, prefix, { device })),
   };
+}
+
+function assemble(plan: MeshPlan, ways: readonly PeerWay[]): RoutePlan {
+  const main = ways.flatMap((way) => way.main);
+  const pods = ways.flatMap((way) => way.pods);
+  if (main.length === 0 && pods.length === 0) return { routes: [], rules: [] };
+  return { routes: [...throws(plan), ...main, ...pods], rules: planRules(plan, main, pods) };
 }
 
 interface Way {

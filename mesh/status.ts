@@ -45,20 +45,20 @@ export function peerStatuses(input: StatusInput): ReadonlyMap<string, PeerStatus
   const scene: Scene = { ...input, seen: byDevice(input.observations), contended: new Set(claimed) };
   const statuses = plan.peers.map((peer) => peerStatus(scene, peer));
   const refused = refusedWhole(plan);
-  for (const status of refused) statuses.push(status);
-  const sorted = refused.length === 0 ? statuses : statuses.sort((a, b) => compareText(a.node, b.node));
-  return new Map(sorted.map((status) => [status.node, withSince(status, previous.get(status.node), now)]));
+  for (const snapshot of refused)
+    statuses.push({ ...snapshot, since: sinceOf(snapshot.state, previous.get(snapshot.node), now) });
+  if (refused.length > 0) statuses.sort((a, b) => compareText(a.node, b.node));
+  const byNode = new Map<string, PeerStatus>();
+  for (const status of statuses) byNode.set(status.node, status);
+  return byNode;
 }
 
-type Seen = ReadonlyMap<DeviceName, ReadonlyMap<PublicKey, Observation>>;
+type Seen = Readonly<Record<DeviceName, ReadonlyMap<PublicKey, Observation>>>;
 
 function byDevice(observations: readonly Observation[]): Seen {
   const seen = { sheath0: new Map<PublicKey, Observation>(), sheath1: new Map<PublicKey, Observation>() };
   for (const observation of observations) seen[observation.device].set(observation.publicKey, observation);
-  return new Map([
-    ['sheath0', seen.sheath0],
-    ['sheath1', seen.sheath1],
-  ]);
+  return seen;
 }
 
 function refusedWhole({ peers, refused }: MeshPlan): readonly Snapshot[] {
@@ -80,8 +80,8 @@ interface Scene extends StatusInput {
 /** A status but for the time at which it began. */
 export type Snapshot = Omit<PeerStatus, 'since'>;
 
-function withSince(status: Snapshot, previous: PeerStatus | undefined, now: number): PeerStatus {
-  return { ...status, since: previous?.state === status.state ? previous.since : now };
+function sinceOf(state: PeerState, last: PeerStatus | undefined, now: number): number {
+  return last?.state === state ? last.since : now;
 }
 
 interface View {
@@ -89,58 +89,58 @@ interface View {
   readonly link: PeerLink;
   readonly seen: Observation | undefined;
   readonly established: boolean;
-  /** Of the same link; undefined when the peer was on another one, or not known. */
+  readonly last: PeerStatus | undefined;
+  /** The last status, when it was of the same link. */
   readonly before: PeerStatus | undefined;
   readonly unansweredSince: number | undefined;
 }
 
-function peerStatus(scene: Scene, peer: PeerPlan): Snapshot {
+/** Field by field, and no spread: this is made anew for every peer at every look. */
+function peerStatus(scene: Scene, peer: PeerPlan): PeerStatus {
   const view = viewOf(scene, peer);
-  const { link, seen } = view;
+  const { link, seen, last, unansweredSince } = view;
   const { state, reason } = judge(scene, view);
   const mtu = scene.deviceMtu.get(link.device);
-  return {
+  const status: { -readonly [field in keyof PeerStatus]: PeerStatus[field] } = {
     node: peer.node,
     state,
+    since: sinceOf(state, last, scene.now),
     generation: link.generation,
     driver: link.driver,
     endpoint: endpointText(view),
     publicKey: link.publicKey,
-    ...(seen?.lastHandshake === undefined ? {} : { lastHandshake: seen.lastHandshake }),
     receivedBytes: seen?.receivedBytes ?? 0,
     sentBytes: seen?.sentBytes ?? 0,
-    ...(seen === undefined ? {} : { observedAt: scene.now }),
-    ...(mtu === undefined ? {} : { mtu }),
-    ...(view.unansweredSince === undefined ? {} : { unansweredSince: view.unansweredSince }),
-    ...(reason === undefined ? {} : { reason }),
   };
+  if (seen?.lastHandshake !== undefined) status.lastHandshake = seen.lastHandshake;
+  if (seen !== undefined) status.observedAt = scene.now;
+  if (mtu !== undefined) status.mtu = mtu;
+  if (unansweredSince !== undefined) status.unansweredSince = unansweredSince;
+  if (reason !== undefined) status.reason = reason;
+  return status;
 }
 
 /** The newest established link; with none, the one it was on; else the newest. */
 function viewOf(scene: Scene, peer: PeerPlan): View {
   const last = scene.previous.get(peer.node);
-  const onLink = (link: PeerLink): boolean =>
-    link.generation === last?.generation && link.publicKey === last.publicKey;
-  const link =
-    peer.links.findLast((candidate) => isEstablished(scene, peer, candidate)) ??
-    peer.links.find(onLink) ??
-    peer.links.at(-1);
+  const proved = peer.links.findLast((candidate) => isEstablished(scene, peer, candidate));
+  const link = proved ?? peer.links.find((candidate) => isOf(last, candidate)) ?? peer.links.at(-1);
   if (link === undefined) throw new Error(`${peer.node} has no link: a plan never says so`);
-  const seen = observationOf(scene, link);
-  const before = onLink(link) ? last : undefined;
-  const established = isEstablished(scene, peer, link);
+  const seen = scene.seen[link.device].get(link.publicKey);
+  const before = isOf(last, link) ? last : undefined;
+  const established = proved !== undefined;
   const unansweredSince = established ? silenceSince(scene, { link, seen, before }) : undefined;
-  return { peer, link, seen, established, before, unansweredSince };
+  return { peer, link, seen, established, last, before, unansweredSince };
 }
 
-function observationOf(scene: Scene, link: PeerLink): Observation | undefined {
-  return scene.seen.get(link.device)?.get(link.publicKey);
+function isOf(status: PeerStatus | undefined, link: PeerLink): boolean {
+  return status?.generation === link.generation && status.publicKey === link.publicKey;
 }
 
 function isEstablished(scene: Scene, peer: PeerPlan, link: PeerLink): boolean {
-  const seen = observationOf(scene, link);
+  const seen = scene.seen[link.device].get(link.publicKey);
   if (seen?.lastHandshake === undefined) return false;
-  if (!scene.contended.has(link.publicKey)) return true;
+  if (scene.contended.size === 0 || !scene.contended.has(link.publicKey)) return true;
   return seen.endpoint !== undefined && peer.addresses.includes(seen.endpoint.address);
 }
 
@@ -185,9 +185,9 @@ function judge(scene: Scene, view: View): Verdict {
 const PROVED: ReadonlySet<PeerState> = new Set(['established', 'routed', 'degraded']);
 
 /** Who proved itself with this very key keeps its route while the device is made anew, and so does one that has a route already. */
-function withoutHandshake(scene: Scene, { peer, link, before, seen }: View): Verdict {
-  const known = scene.previous.has(peer.node);
-  const proved = known ? before !== undefined && PROVED.has(before.state) : scene.routed.has(peer.node);
+function withoutHandshake(scene: Scene, { peer, link, last, before, seen }: View): Verdict {
+  const proved =
+    last !== undefined ? before !== undefined && PROVED.has(before.state) : scene.routed.has(peer.node);
   const where = `${peer.endpoint}${link.port === 0 ? '' : `:${link.port}`}`;
   const contended = scene.contended.has(link.publicKey) && seen?.lastHandshake !== undefined;
   const message = contended
