@@ -50,11 +50,7 @@ export function createWireGuardDriver(options: WireGuardDriverOptions): TunnelDr
     disturbed: (device) => states.get(device)?.disturbed ?? false,
     forget: (device) => void states.delete(device),
     close: () => {
-      // Not from within an answer of that same socket (see closeLater in tunnels/netlink/socket.ts).
-      const open = [...opened.values()];
-      setImmediate(() => {
-        for (const one of open) one.close();
-      });
+      for (const one of opened.values()) one.close();
       opened.clear();
     },
   };

@@ -121,7 +121,8 @@ export class NetlinkChannel {
   #drop(error: Error): void {
     const socket = this.#socket;
     this.#socket = undefined;
-    socket?.close();
+    // Not from within its own callback: the binding of netlink 0.3.0 goes on using what close() frees.
+    if (socket !== undefined) setImmediate(() => socket.close());
     this.#pending?.reject(error);
   }
 
