@@ -25,7 +25,8 @@ export interface DemoOptions {
 const OPENING = [
   'Sheath: three nodes on this machine, each a network namespace with a pod behind',
   'it, a real agent on each, and a small API server between them. All pods talk to',
-  'each other all the time, in IPv4 and IPv6, while we look at the wire.',
+  'each other all the time, in IPv4 and IPv6, while we look at the wire between the',
+  'nodes. Each of their packets says "sheath-lab-marker": look for it.',
 ];
 
 /** Packets a second of each flow. */
@@ -88,7 +89,7 @@ export class Demo {
     const { clear, wireguard, samples } = await this.#look();
     this.#dump('The first frame that an onlooker sees:', samples.clear);
     narrator.claim(
-      `${clear} frames of the pods were read on the wire, ${wireguard} were encrypted`,
+      `${clear} frames with an address or the words of a pod, ${wireguard} encrypted ones`,
       clear > 0 && wireguard === 0,
     );
   }
@@ -99,11 +100,8 @@ export class Demo {
     this.#lab = await setEncryption(name, 'wireguard', { signal });
     for (const node of this.#lab.topology.members) {
       const status = await this.#status(node.name);
-      narrator.say(verdict(status, this.#view(status)));
-      narrator.claim(
-        `${node.name} says that all is encrypted`,
-        status.state === 'encrypted' && status.peers.length === 2,
-      );
+      const isWell = status.state === 'encrypted' && status.peers.length === 2;
+      narrator.claim(verdict(status, this.#view(status)), isWell);
     }
     narrator.say(this.#implementation(await this.#status('n1')));
   }
@@ -118,9 +116,9 @@ export class Demo {
   async #unreadable(): Promise<void> {
     const { narrator } = this.#options;
     narrator.step('The same traffic on the same wire: nothing to read');
-    await this.#nothingReadable(
-      (clear, wireguard) => `${clear} frames of the pods could be read, ${wireguard} were encrypted`,
-    );
+    const report = await this.#look();
+    this.#dump('The first frame that an onlooker sees:', report.samples.wireguard);
+    this.#nothingReadable(report);
   }
 
   async #peerTable(): Promise<void> {
@@ -158,9 +156,7 @@ export class Demo {
       status.state === 'encrypted',
     );
     await this.#losses.again(lab);
-    await this.#nothingReadable(
-      (clear, wireguard) => `${clear} frames can be read now, ${wireguard} are encrypted`,
-    );
+    this.#nothingReadable(await this.#look());
   }
 
   async #encryptionOff(): Promise<void> {
@@ -175,7 +171,7 @@ export class Demo {
     );
     const { clear, wireguard } = await this.#look();
     narrator.claim(
-      `${clear} frames of the pods can be read again, ${wireguard} are encrypted`,
+      `${clear} frames with an address or the words of a pod, ${wireguard} encrypted ones`,
       clear > 0 && wireguard === 0,
     );
   }
@@ -191,15 +187,16 @@ export class Demo {
     );
     const { dropped } = (await this.#capture?.stop()) ?? { dropped: undefined };
     this.#capture = undefined;
-    narrator.claim(`${dropped} captured frames went unread`, dropped === 0);
+    narrator.claim(`${dropped} frames escaped the capture`, dropped === 0);
   }
 
-  async #nothingReadable(says: (clear: number, wireguard: number) => string): Promise<void> {
+  #nothingReadable({ clear, wireguard, clearBetween }: CaptureReport): void {
     const { narrator } = this.#options;
-    const { clear, wireguard, samples, clearBetween } = await this.#look();
-    this.#dump('The first frame that an onlooker sees:', samples.wireguard);
     narrator.show(clearBetween.map(({ from, to, frames }) => `in clear from ${from} to ${to}: ${frames}`));
-    narrator.claim(says(clear, wireguard), clear === 0 && wireguard > 0);
+    narrator.claim(
+      `${clear} frames with an address or the words of a pod, ${wireguard} encrypted ones`,
+      clear === 0 && wireguard > 0,
+    );
   }
 
   /** What crosses the wire from now on, for a while. */
