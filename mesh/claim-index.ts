@@ -142,11 +142,14 @@ export class ClaimIndex<Entry extends Claimant> {
   }
 
   #forgetKeys(record: NodeRecord): void {
-    for (const { publicKey } of record.generations)
-      this.#setHolders(
-        publicKey,
-        this.#holdersOf(publicKey).filter((other) => other !== record),
-      );
+    for (const { publicKey } of record.generations) {
+      if (this.#holders.get(publicKey) === record) this.#holders.delete(publicKey);
+      else
+        this.#setHolders(
+          publicKey,
+          this.#holdersOf(publicKey).filter((other) => other !== record),
+        );
+    }
   }
 
   #holdersOf(key: PublicKey): readonly NodeRecord[] {

@@ -2,6 +2,7 @@
 import { isLowOrder, type PublicKey, parsePublicKey } from 'wireguard-tools-wrapper/keys';
 import type { Generation } from '../keys/generation.ts';
 import { ANNOTATIONS, LIMITS, MAX_GENERATION } from './annotations.ts';
+import { sorted } from './lists.ts';
 import { type ProblemList, quote } from './problems.ts';
 import type { AgentFacts } from './types.ts';
 
@@ -34,7 +35,8 @@ export function parseGenerations(text: string, problems: ProblemList): readonly 
     if (byNumber.has(number)) problems.add('RECORD_MALFORMED', `lists generation ${number} twice; ${ANEW}`);
     byNumber.set(number, byNumber.has(number) ? undefined : generation);
   }
-  return [...byNumber.values()].filter((found) => found !== undefined).sort((a, b) => a.number - b.number);
+  const good = [...byNumber.values()].filter((found) => found !== undefined);
+  return sorted(good, (a, b) => a.number - b.number);
 }
 
 const ANEW = 'remove the annotation, and the agent of that node writes it anew';

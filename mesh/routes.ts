@@ -106,8 +106,12 @@ function makeWay(
 }
 
 function assemble(plan: MeshPlan, ways: readonly PeerWay[]): RoutePlan {
-  const main = ways.flatMap((way) => way.main);
-  const pods = ways.flatMap((way) => way.pods);
+  const main: RouteEntry[] = [];
+  const pods: RouteEntry[] = [];
+  for (const way of ways) {
+    for (const entry of way.main) main.push(entry);
+    for (const entry of way.pods) pods.push(entry);
+  }
   if (main.length === 0 && pods.length === 0) return { routes: [], rules: [] };
   return { routes: [...throws(plan), ...main, ...pods], rules: planRules(plan, main, pods) };
 }

@@ -13,20 +13,15 @@ export interface Screened {
 /** What of a record's claims is refused whatever the other records say. */
 export function screen(context: Context, record: NodeRecord): Screened {
   const all = claimsOf(record);
-  const refused: Claim[] = [];
-  const reasons: Reason[] = [];
-  for (const claim of all) {
-    const reason =
-      claim.kind === 'prefix' ? screenPrefix(context, claim, all) : screenEndpoint(context, claim);
-    if (reason === undefined) continue;
-    refused.push(claim);
-    reasons.push(reason);
-  }
+  const reasons = all.map((claim) =>
+    claim.kind === 'prefix' ? screenPrefix(context, claim, all) : screenEndpoint(context, claim),
+  );
+  const refused = reasons.filter((reason) => reason !== undefined);
   if (refused.length === 0 && record.problems.length === 0) return { claims: all, refusals: NONE };
   const { name: node, uid } = record;
   return {
-    claims: all.filter((claim) => !refused.includes(claim)),
-    refusals: [...record.problems, ...reasons].map((reason) => ({ node, uid, ...reason })),
+    claims: all.filter((_, at) => reasons[at] === undefined),
+    refusals: [...record.problems, ...refused].map((reason) => ({ node, uid, ...reason })),
   };
 }
 
