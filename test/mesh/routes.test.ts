@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { plan } from '../../mesh/plan.ts';
 import { planRoutes } from '../../mesh/routes.ts';
 import type { MeshConfig, MeshPlan, PeerState, PeerStatus, RouteEntry, RoutePlan } from '../../mesh/types.ts';
@@ -134,5 +135,36 @@ describe('planRoutes', () => {
       routes.routes.find((route) => route.prefix === to);
     assert.equal(pair(first, '10.100.2.0/24'), pair(second, '10.100.2.0/24'));
     assert.notDeepEqual(pair(first, '10.100.3.0/24'), pair(second, '10.100.3.0/24'));
+  });
+
+  it('gives the very same plan while nothing changed at all', () => {
+    const mesh = meshOf();
+    const first = planRoutes(mesh, statuses(['n2', 'routed', 7]));
+    assert.equal(planRoutes({ ...mesh }, statuses(['n2', 'degraded', 7])), first);
+    const { routing } = mesh;
+    for (const change of [
+      { ownPrefixes: [] },
+      { ownAddresses: [] },
+      { scope: 'nodes' },
+      { exempt: [prefix('10.9.0.0/16')] },
+      { routing: { ...routing, rulePriority: 1 } },
+    ] as const)
+      assert.notDeepEqual(planRoutes({ ...mesh, ...change }, statuses(['n2', 'routed', 7])), first);
+  });
+
+  it('is the same whatever was planned before', () => {
+    const mesh = meshOf();
+    const state = fc.constantFrom<PeerState>('configured', 'established', 'routed', 'degraded');
+    const step = fc.record({ n2: state, n3: state, on: fc.constantFrom(6, 7), without: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
+        for (const { n2, n3, on, without } of steps) {
+          const peers = without ? mesh.peers.slice(1) : mesh.peers;
+          const seen = statuses(['n2', n2, on], ['n3', n3, 7]);
+          const kept = planRoutes({ ...mesh, peers }, seen);
+          assert.deepEqual(kept, planRoutes({ ...mesh, peers, devices: [...mesh.devices] }, seen));
+        }
+      }),
+    );
   });
 });
