@@ -27,7 +27,7 @@ const HAS_ROUTE: ReadonlySet<PeerState> = new Set(['established', 'routed', 'deg
  *   nothing changed, and the same entries for each peer that did not
  */
 export function planRoutes(plan: MeshPlan, statuses: ReadonlyMap<string, PeerStatus>): RoutePlan {
-  const setting = settingOf(plan);
+  const setting = textOf(plan);
   const known = memory.get(plan.devices);
   const before = known?.setting === setting ? known : undefined;
   const ways = waysOf(plan, statuses, before?.ways ?? []);
@@ -49,16 +49,25 @@ interface Memory {
 }
 
 /** All that routes rest on but the peers, as text. */
-function settingOf({ scope, routing, ownPrefixes, ownAddresses, exempt }: MeshPlan): string {
+function textOf({ scope, routing, ownPrefixes, ownAddresses, exempt }: MeshPlan): string {
   return JSON.stringify([scope, routing, ownPrefixes, ownAddresses, exempt]);
 }
 
-/** The way to one peer. */
-interface PeerWay {
+interface PeerOn {
   readonly peer: PeerPlan;
   readonly device: DeviceName;
+}
+
+/** The way to one peer. */
+interface PeerWay extends PeerOn {
   readonly main: readonly RouteEntry[];
   readonly pods: readonly RouteEntry[];
+}
+
+interface Setting {
+  readonly plan: MeshPlan;
+  readonly exempt: readonly Range[];
+  readonly actions: Actions;
 }
 
 /** Peers come sorted by node, so that a step through both lists finds each way that is already known. */
@@ -67,7 +76,7 @@ function waysOf(
   statuses: ReadonlyMap<string, PeerStatus>,
   before: readonly PeerWay[],
 ): readonly PeerWay[] {
-  const exempt = plan.exempt.map(rangeOf);
+  const setting: Setting = { plan, exempt: plan.exempt.map(rangeOf), actions: actionsOf(plan) };
   const ways: PeerWay[] = [];
   let at = 0;
   for (const peer of plan.peers) {
@@ -76,7 +85,7 @@ function waysOf(
     while ((before[at]?.peer.node ?? peer.node) < peer.node) at += 1;
     const known = before[at];
     const same = known?.peer === peer && known.device === device;
-    ways.push(same ? known : makeWay(plan, exempt, { peer, device }));
+    ways.push(same ? known : makeWay(setting, { peer, device }));
   }
   return ways;
 }
@@ -87,21 +96,19 @@ function deviceOf(peer: PeerPlan, status: PeerStatus | undefined): DeviceName | 
   return peer.links.find(({ generation }) => generation === status.generation)?.device;
 }
 
-function makeWay(
-  plan: MeshPlan,
-  exempt: readonly Range[],
-  { peer, device }: Pick<PeerWay, 'peer' | 'device'>,
-): PeerWay {
+function makeWay({ plan, exempt, actions }: Setting, { peer, device }: PeerOn): PeerWay {
   const wanted = (prefix: Prefix): boolean => !exempt.some((range) => contains(range, rangeOf(prefix)));
   const prefixes = peer.prefixes.filter(wanted);
   const addresses = peer.addresses.map(hostPrefix).filter(wanted);
   const inMain = plan.scope === 'nodes' ? [...prefixes, ...addresses] : prefixes;
+  const inPods = plan.scope === 'nodes' ? [] : addresses;
   const { table, podTable } = plan.routing;
+  const through = actions[device];
   return {
     peer,
     device,
-    main: inMain.map((prefix) => deviceRoute(table, prefix, { device, ...sourceFor(plan, prefix) })),
-    pods: plan.scope === 'nodes' ? [] : addresses.map((prefix) => deviceRoute(podTable, prefix, { device })),
+    main: inMain.map((prefix) => ({ table, prefix, action: through[familyOfPrefix(prefix)] })),
+    pods: inPods.map((prefix) => ({ table: podTable, prefix, action: through.plain })),
   };
 }
 
@@ -116,18 +123,23 @@ function assemble(plan: MeshPlan, ways: readonly PeerWay[]): RoutePlan {
   return { routes: [...throws(plan), ...main, ...pods], rules: planRules(plan, main, pods) };
 }
 
-interface Way {
-  readonly device: DeviceName;
-  readonly source?: Address;
-}
+type Action = RouteEntry['action'];
+/** Through a device: from the node's address of a family, or from whatever address a packet has. */
+type Actions = Readonly<Record<DeviceName, Readonly<Record<Family | 'plain', Action>>>>;
 
-function deviceRoute(table: number, prefix: Prefix, way: Way): RouteEntry {
-  return { table, prefix, action: { type: 'device', ...way } };
+/** A few objects for thousands of routes. */
+function actionsOf(plan: MeshPlan): Actions {
+  const through = (device: DeviceName): Actions[DeviceName] => ({
+    4: { type: 'device', device, ...sourceFor(plan, 4) },
+    6: { type: 'device', device, ...sourceFor(plan, 6) },
+    plain: { type: 'device', device },
+  });
+  return { sheath0: through('sheath0'), sheath1: through('sheath1') };
 }
 
 /** A host's own packets to a remote pod must come from the node's address, the one that the peer lets through and can answer. */
-function sourceFor(plan: MeshPlan, prefix: Prefix): { readonly source?: Address } {
-  const source = plan.ownAddresses.find((address) => familyOf(address) === familyOfPrefix(prefix));
+function sourceFor(plan: MeshPlan, family: Family): { readonly source?: Address } {
+  const source = plan.ownAddresses.find((address) => familyOf(address) === family);
   return source === undefined ? {} : { source };
 }
 

@@ -177,11 +177,12 @@ function judge(scene: Scene, view: View): Verdict {
   const age = now - (seen?.lastHandshake ?? now);
   if (keepalive > 0 && view.link.driver === 'wireguard' && age > STALE_AFTER)
     return { state: 'degraded', reason: noAnswer(view, age) };
-  if (routed.has(peer.node)) return { state: 'routed' };
+  if (routed.has(peer.node)) return ROUTED;
   const message = `${peer.node} is established on generation ${view.link.generation}, its route is set next`;
   return { state: 'established', reason: { code: 'NO_ROUTE_YET', message } };
 }
 
+const ROUTED: Verdict = { state: 'routed' };
 const PROVED: ReadonlySet<PeerState> = new Set(['established', 'routed', 'degraded']);
 
 /** Who proved itself with this very key keeps its route while the device is made anew, and so does one that has a route already. */
