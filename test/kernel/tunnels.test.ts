@@ -6,4 +6,9 @@ describe('tunnels on a real kernel', () => {
     this.timeout(300_000);
     runInNamespace({ file: 'dataplane.ts', userspace: false });
   });
+
+  it('a storm of notices', function () {
+    this.timeout(60_000);
+    runInNamespace({ file: 'storm.ts', userspace: false });
+  });
 });

@@ -6,4 +6,9 @@ describe('tunnels', () => {
     this.timeout(180_000);
     runInNamespace({ file: 'dataplane.ts', userspace: true });
   });
+
+  it('a storm of notices', function () {
+    this.timeout(60_000);
+    runInNamespace({ file: 'storm.ts', userspace: true });
+  });
 });

@@ -1,14 +1,10 @@
 /** The one adapter over the `netlink` package: rtnetlink(7) in the words of `types.ts`. */
-import { RawNetlinkSocket } from 'netlink/dist/raw.js';
 import * as links from './links.ts';
+import { Listener } from './listener.ts';
 import * as routes from './routes.ts';
-import { closeLater, type Encode, NETLINK_ROUTE, RequestSocket } from './socket.ts';
+import { type Encode, NETLINK_ROUTE, RequestSocket } from './socket.ts';
 import type { Netlink, Notice, Write } from './types.ts';
-import { type Message, messages } from './wire.ts';
-
-/** `enum rtnetlink_groups`: links; addresses, routes and rules of both families. */
-const GROUPS = { link: 1, address: [5, 9], route: [7, 11], rule: [8, 19] } as const;
-const ALL_GROUPS = [GROUPS.link, ...GROUPS.address, ...GROUPS.route, ...GROUPS.rule];
+import type { Message } from './wire.ts';
 
 /** Each of our own writes comes back as a notice: from this many routes on, listening costs more than reading again. */
 const MANY_ROUTES = 500;
@@ -49,13 +45,20 @@ export function openNetlink(): Netlink {
       (await list(links.getLink(index), (message) => links.parsePackets(message.body)))[0] ?? 0n,
     write: async (writes) => {
       const deaf = writes.filter(isRouteWrite).length > MANY_ROUTES;
-      if (deaf) for (const listener of listeners) listener.pauseRoutes();
+      if (deaf) for (const listener of listeners) listener.pause();
       const results = await requests.send(writes.map(encodeWrite));
-      if (deaf) for (const listener of listeners) listener.resumeRoutes();
+      if (deaf) for (const listener of listeners) listener.resume();
       return results;
     },
     watch: (onNotice, signal) => {
-      const listener = new Listener(requests.port, onNotice);
+      // A second socket, for notices only: on one socket they would come in between the parts of a dump.
+      const listener = new Listener({
+        onMessage: (message) => {
+          const notice = message.port === requests.port ? undefined : parseNotice(message);
+          if (notice !== undefined) onNotice(notice);
+        },
+        onOverrun: () => onNotice({ type: 'overrun' }),
+      });
       listeners.add(listener);
       signal.addEventListener('abort', () => {
         if (listeners.delete(listener)) listener.close();
@@ -91,43 +94,6 @@ function encodeWrite(write: Write): Encode {
       return routes.addRule(write.rule);
     case 'removeRule':
       return routes.removeRule(write.rule);
-  }
-}
-
-/** A second socket, for notices only: on one socket they would come in between the parts of a dump. */
-class Listener {
-  readonly #socket = new RawNetlinkSocket(NETLINK_ROUTE);
-  readonly #ownPort: number;
-  readonly #onNotice: (notice: Notice) => void;
-
-  constructor(ownPort: number, onNotice: (notice: Notice) => void) {
-    this.#ownPort = ownPort;
-    this.#onNotice = onNotice;
-    this.#socket.unref();
-    this.#socket.on('message', (datagram) => this.#receive(datagram));
-    this.#socket.on('error', () => onNotice({ type: 'overrun' }));
-    for (const group of ALL_GROUPS) this.#socket.addMembership(group);
-  }
-
-  pauseRoutes(): void {
-    for (const group of GROUPS.route) this.#socket.dropMembership(group);
-  }
-
-  /** What others did meanwhile went unheard. */
-  resumeRoutes(): void {
-    for (const group of GROUPS.route) this.#socket.addMembership(group);
-    this.#onNotice({ type: 'overrun' });
-  }
-
-  close(): void {
-    closeLater(this.#socket);
-  }
-
-  #receive(datagram: Buffer): void {
-    for (const message of messages(datagram)) {
-      const notice = message.port === this.#ownPort ? undefined : parseNotice(message);
-      if (notice !== undefined) this.#onNotice(notice);
-    }
   }
 }
 

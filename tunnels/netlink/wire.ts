@@ -143,6 +143,17 @@ export function* messages(datagram: Buffer): Generator<Message> {
   }
 }
 
+/** How many of its bytes are whole messages: a stream may end within one. */
+export function wholeMessages(stream: Buffer): number {
+  let at = 0;
+  while (at + HEADER <= stream.length) {
+    const length = Math.max(HEADER, stream.readUInt32LE(at));
+    if (at + length > stream.length) break;
+    at = Math.min(at + align(length), stream.length);
+  }
+  return at;
+}
+
 /** Attributes by type, without the nested and byte-order flags; `from` is the length of the family's fixed header. */
 export function attributes(body: Buffer, from: number): Map<number, Buffer> {
   const found = new Map<number, Buffer>();
