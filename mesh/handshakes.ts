@@ -4,13 +4,14 @@
  * WireGuard makes a handshake at once when a fresh peer gets a persistent keepalive. When both ends initiate together their
  * initiations cross, and both wait 5 s (REKEY_TIMEOUT); so does an initiator whom the other end did not know yet. Therefore the
  * Node with the lower name begins and the other waits 3 s; and a link without an answer after 1 s is removed and added again,
- * which resets that wait, then after 2 s, 4 s, ... up to a minute.
+ * which resets that wait, then after 2 s and 4 s. Who did not answer by then is away: the keepalive goes on asking every 25 s
+ * without any write of ours, and a node that comes back asks by itself.
  */
 import type { MeshPlan, PeerLink, PeerPlan, PeerStatus } from './types.ts';
 
 const YIELD = 3_000;
 const FIRST_RESTART = 1_000;
-const LONGEST_PAUSE = 60_000;
+const MOST_RESTARTS = 3;
 
 /** What we tried so far for one peer's newest link, which waits for its first handshake. */
 export interface Attempt {
@@ -20,7 +21,7 @@ export interface Attempt {
   readonly since: number;
   /** How often it was made anew. */
   readonly restarts: number;
-  /** When to act next. */
+  /** When to act next, in milliseconds since the epoch; `Infinity`: all was tried. */
   readonly nextAt: number;
 }
 
@@ -66,7 +67,7 @@ export function initiations({ plan, statuses, attempts, now }: InitiationsInput)
     if (restarts) restart.push(node);
   }
   const nextAt = Math.min(...Array.from(next.values(), (attempt) => attempt.nextAt));
-  return { keepalive, restart, attempts: next, ...(next.size === 0 ? {} : { nextAt }) };
+  return { keepalive, restart, attempts: next, ...(nextAt === Infinity ? {} : { nextAt }) };
 }
 
 /** The newest link while it has no handshake. */
@@ -102,6 +103,6 @@ function advance(known: Attempt | undefined, { link, begins, now }: Moment): Ste
   if (now < restartAt)
     return { attempt: { ...attempt, nextAt: restartAt }, initiates: true, restarts: false };
   const restarts = attempt.restarts + 1;
-  const nextAt = now + Math.min(FIRST_RESTART * 2 ** restarts, LONGEST_PAUSE);
+  const nextAt = restarts < MOST_RESTARTS ? now + FIRST_RESTART * 2 ** restarts : Infinity;
   return { attempt: { ...attempt, restarts, nextAt }, initiates: true, restarts: true };
 }
