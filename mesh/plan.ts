@@ -39,7 +39,9 @@ export function plan({ self, records, config, evidence }: PlanInput): MeshPlan {
   const others = records.filter(({ name, uid }) => name !== self.name && uid !== self.uid);
   const entries = context.index.update(sorted(others, (a, b) => compareText(a.name, b.name)));
   const { losses, contested } = settle(context, evidence);
-  const built = entries.map((entry) => buildPeer(context, entry, losses.get(entry.record)));
+  const built = entries.map((entry) =>
+    buildPeer(context, entry, losses.size === 0 ? undefined : losses.get(entry.record)),
+  );
   return { ...base, devices: context.devices, ...collect(built), contested };
 }
 
