@@ -110,7 +110,7 @@ export class Demo {
   #implementation({ devices }: AgentStatus): string {
     return devices.some((device) => device.implementation === 'userspace')
       ? `This kernel has no WireGuard: wireguard-go does it, in user space.`
-      : `The kernel does it.`;
+      : `The kernel's own WireGuard does it.`;
   }
 
   async #unreadable(): Promise<void> {
