@@ -56,6 +56,7 @@ async function untilDone(
   { signal, onWait }: { readonly signal: AbortSignal; readonly onWait: () => void },
 ): Promise<TakenBack> {
   const changes: Change[] = [];
+  let told = false;
   for (;;) {
     const report = await dataplane.set({
       plan: nothing(),
@@ -66,7 +67,8 @@ async function untilDone(
     });
     changes.push(...report.changes);
     if (report.pending.length === 0) return { changes, errors: report.errors };
-    onWait();
+    if (!told) onWait();
+    told = true;
     await sleep(Math.max(...report.pending.map(({ retryAfter }) => retryAfter)), undefined, { signal });
   }
 }
