@@ -20,8 +20,12 @@ export function prefixesOf(i: number): readonly [string, string] {
   return [`10.${64 + (i >> 8)}.${i & 255}.0/24`, `fd00:10:244:${i.toString(16)}::/64`];
 }
 
+export function publicKeyOf(i: number): Buffer {
+  return createHash('sha256').update(nodeName(i)).digest();
+}
+
 export function annotationsOf(i: number): Record<string, string> {
-  const publicKey = createHash('sha256').update(nodeName(i)).digest('base64');
+  const publicKey = publicKeyOf(i).toString('base64');
   return {
     'sheath.dev/generations': JSON.stringify([
       { generation: 1, driver: 'wireguard', publicKey, port: 51831 },

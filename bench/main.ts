@@ -129,7 +129,7 @@ function launch(bench: Bench, kernel: Kernel, folder: string) {
       UML_KERNEL: kernel.file,
       UML_PRELOAD: kernel.preload,
       UML_MEM: '6G',
-      UML_PIN: String(cpus().at(-1)),
+      UML_PIN: process.env.UML_PIN ?? String(cpus().at(-1)),
       UML_SHARE: folder,
     },
   };
