@@ -48,7 +48,8 @@ export async function envtestFolder(environment: NodeJS.ProcessEnv = process.env
   try {
     for (const name of ['etcd', 'kube-apiserver']) await access(join(folder, name), constants.X_OK);
   } catch (cause) {
-    const way = 'point KUBEBUILDER_ASSETS at a folder that holds them, or build them with `sh test/setup/envtest.sh`';
+    const way =
+      'point KUBEBUILDER_ASSETS at a folder that holds them, or build them with `sh test/setup/envtest.sh`';
     throw new Error(`no etcd and kube-apiserver in ${folder}: ${way}`, { cause });
   }
   return folder;
