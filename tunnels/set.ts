@@ -1,8 +1,11 @@
 /**
  * The order of one `set` across the parts: what accepts before what sends, and what sends is withdrawn before what accepts.
  *
- *   sysctls ▸ firewall ▸ devices ▸ peers ▸ routes ▸ rules    then    rules ▸ routes ▸ peers ▸ devices ▸ firewall ▸ sysctls
+ *   sysctls ▸ devices ▸ peers ▸ firewall ▸ routes ▸ rules    then    rules ▸ routes ▸ peers ▸ devices ▸ firewall ▸ sysctls
  *   ────────────────── additions ───────────────────             ──────────────────────── removals ────────────────────
+ *
+ * Peers come before the firewall, which is a program to run: handshakes take their time meanwhile, and no packet enters a tunnel
+ * before it has a route.
  */
 import type { DesiredState, Pending, Report } from './dataplane.ts';
 import { type Devices, indexesOf, type LiveDevice, reportOf } from './devices/devices.ts';
@@ -30,11 +33,11 @@ export async function setAll(parts: Parts, desired: DesiredState, outcome: Outco
   const { plan } = desired;
   const underlay = await underlayNames(parts, desired, outcome);
   await parts.sysctls.set({ ours: [], underlay }, outcome);
-  await parts.firewall.set(plan, outcome);
   const live = await parts.devices.set(plan, outcome);
   const sysctls = { ours: live.map(({ link }) => link.name), underlay };
   await parts.sysctls.set({ ...sysctls, underlay: [] }, outcome);
   const ready = await configure(parts, { desired, live }, outcome);
+  await parts.firewall.set(plan, outcome);
   await route(parts, { desired, live }, outcome);
   for (const { plan: device } of ready) await parts.driver.prune(device.name, outcome);
   const pending = await takeBack(parts, { desired, sysctls }, outcome);

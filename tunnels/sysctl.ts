@@ -6,6 +6,7 @@
  * there is a way back at all. The kernel takes the higher of a device's value and that of `conf.all`, so the device's is enough,
  * and `conf.all` is never touched (linux: Documentation/networking/ip-sysctl.rst).
  */
+import { readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { change, codeOf, type Outcome, refused } from './failure.ts';
@@ -41,7 +42,7 @@ export class Sysctls {
   async set({ ours, underlay }: SysctlRequest, outcome: Outcome): Promise<void> {
     for (const device of underlay) {
       await this.#guard(device, outcome, async (name) => {
-        if ((await this.#get(name)) !== STRICT) return this.#settle(name);
+        if (this.#get(name) !== STRICT) return this.#settle(name);
         const recorded = await this.#records();
         if (!recorded.has(name)) await this.#record(new Map([...recorded, [name, STRICT]]));
         await this.#put(name, LOOSE, outcome);
@@ -49,7 +50,7 @@ export class Sysctls {
     }
     for (const device of ours) {
       await this.#guard(device, outcome, async (name) => {
-        if ((await this.#get(name)) === LOOSE) return this.#settle(name);
+        if (this.#get(name) === LOOSE) return this.#settle(name);
         await this.#put(name, LOOSE, outcome);
       });
     }
@@ -63,7 +64,7 @@ export class Sysctls {
       try {
         // Whoever changed it since knows better than our record.
         this.#settled.delete(name);
-        if ((await this.#get(name)) === LOOSE) await this.#put(name, before, outcome);
+        if (this.#get(name) === LOOSE) await this.#put(name, before, outcome);
       } catch (error) {
         if (codeOf(error) !== 'ENOENT') {
           outcome.failed(refused('sysctl', name, error));
@@ -90,9 +91,10 @@ export class Sysctls {
     this.#settled.add(name);
   }
 
-  async #get(name: string): Promise<string> {
+  /** At once: the kernel answers from memory, and a thread to wait for costs more. */
+  #get(name: string): string {
     try {
-      return (await readFile(this.#path(name), 'utf8')).trim();
+      return readFileSync(this.#path(name), 'utf8').trim();
     } catch (error) {
       // The device that a preview would make has no file yet.
       if (this.#options.dry === true && codeOf(error) === 'ENOENT') return '';

@@ -3,25 +3,19 @@ import { createHash } from 'node:crypto';
 import type { MeshPlan } from '../../mesh/types.ts';
 import { change, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
-import { familyOf } from '../netlink/ip.ts';
 import { type Nft, SIGNATURE } from './nft.ts';
-import { NodeAddresses } from './nodes.ts';
-import { type Command, elementCommand, type Json, ruleset, setName, TABLE, translates } from './ruleset.ts';
+import { type Command, type Json, ruleset, TABLE } from './ruleset.ts';
 
-/** What the table holds: the digest of the rules it was made from, their listing, and the elements of the nodes' sets. */
+/** The table as it is: the digest of the rules it was made from, and their listing, which nobody waits for before it is needed. */
 interface Loaded {
   readonly digest: string;
-  readonly listing: string;
-  readonly elements: Map<string, Set<string>>;
+  readonly listing: Promise<string>;
 }
 
 export class Firewall {
   readonly #kernel: Kernel;
   readonly #nft: Nft;
   #loaded: Loaded | undefined;
-  readonly #nodes = new NodeAddresses();
-  /** The elements were read, or written, as a whole since the last doubt. */
-  #compared = false;
   #settled = false;
 
   constructor(kernel: Kernel, nft: Nft) {
@@ -29,26 +23,24 @@ export class Firewall {
     this.#nft = nft;
   }
 
-  /** The table, and additions to its sets. */
   async set(plan: MeshPlan, outcome: Outcome): Promise<void> {
-    this.#nodes.follow(plan.peers);
     const wanted = ruleset(plan);
     if (wanted === undefined) return;
     try {
       await this.#refresh();
       const digest = digestOf(wanted);
-      if (this.#loaded?.digest !== digest) await this.#load(plan, wanted, outcome);
-      else await this.#elements('add', outcome);
+      if (this.#loaded?.digest !== digest) await this.#load(wanted, digest, outcome);
+      this.#settled = true;
     } catch (cause) {
-      this.#spoil();
+      this.#kernel.spoil('firewall');
       outcome.failed(refused('firewall', `table ${TABLE.family} ${TABLE.name}`, cause));
     }
   }
 
-  /** What is not wanted any more. */
+  /** Takes the table away when the plan needs none. */
   async prune(plan: MeshPlan, outcome: Outcome): Promise<void> {
+    if (ruleset(plan) !== undefined) return;
     try {
-      if (ruleset(plan) !== undefined) return await this.#elements('delete', outcome);
       await this.#refresh();
       if (this.#loaded === undefined) return;
       await this.#nft.run([{ delete: { table: TABLE } }]);
@@ -56,7 +48,7 @@ export class Firewall {
       this.#settled = false;
       outcome.changed(change('firewall', 'remove', { what: `table ${TABLE.family} ${TABLE.name}` }));
     } catch (cause) {
-      this.#spoil();
+      this.#kernel.spoil('firewall');
       outcome.failed(refused('firewall', `table ${TABLE.family} ${TABLE.name}`, cause));
     }
   }
@@ -65,42 +57,31 @@ export class Firewall {
   async tampered(): Promise<boolean> {
     if (this.#loaded === undefined) return false;
     const listed = await this.#nft.list();
-    if (listed?.listing === this.#loaded.listing && sameElements(listed.elements, this.#loaded.elements))
-      return false;
-    this.#spoil();
-    return true;
-  }
-
-  #spoil(): void {
+    if (listed?.listing === (await this.#loaded.listing)) return false;
     this.#kernel.spoil('firewall');
-    this.#compared = false;
+    return true;
   }
 
   async #refresh(): Promise<void> {
     if (!this.#kernel.takeStale('firewall')) return;
-    const before = this.#loaded;
+    const before = await this.#loaded?.listing;
     const listed = await this.#nft.list();
     // The digest says which rules the table was made from; only our own listing, that nobody changed it since.
-    const intact = listed !== undefined && (before === undefined || before.listing === listed.listing);
-    this.#loaded = listed === undefined ? undefined : { ...listed, digest: intact ? listed.digest : '' };
+    const intact = listed !== undefined && (before === undefined || before === listed.listing);
+    this.#loaded =
+      listed === undefined
+        ? undefined
+        : { digest: intact ? listed.digest : '', listing: Promise.resolve(listed.listing) };
   }
 
-  async #load(plan: MeshPlan, commands: readonly Command[], outcome: Outcome): Promise<void> {
+  async #load(commands: readonly Command[], digest: string, outcome: Outcome): Promise<void> {
     const known = this.#loaded !== undefined;
-    const digest = digestOf(commands);
-    const elements = this.#nodes.elements();
-    for (const family of [4, 6] as const)
-      if (!translates(plan, family)) elements.delete(setName('nodes', family));
-    const filled = [...elements].flatMap(([set, members]) =>
-      members.size === 0 ? [] : [elementCommand('add', set, [...members])],
-    );
     await this.#nft.run([
       // Added first so that the deletion, which makes room for the new one, cannot fail.
       { add: { table: TABLE } },
       { delete: { table: TABLE } },
       { add: { table: TABLE } },
       ...signed(commands, digest),
-      ...filled,
     ]);
     outcome.changed(
       change('firewall', known ? 'change' : 'add', {
@@ -108,48 +89,11 @@ export class Firewall {
         repaired: this.#settled,
       }),
     );
-    const listed = await this.#nft.list();
-    this.#loaded = { digest, listing: listed?.listing ?? '', elements };
-    this.#nodes.settled();
-    this.#compared = true;
-    this.#settled = true;
-  }
-
-  async #elements(verb: 'add' | 'delete', outcome: Outcome): Promise<void> {
-    const loaded = this.#loaded;
-    if (loaded === undefined) return;
-    const commands: Command[] = [];
-    const told: string[] = [];
-    for (const [set, has] of loaded.elements) {
-      const elements = this.#difference(verb, set, has);
-      if (elements.length === 0) continue;
-      commands.push(elementCommand(verb, set, elements));
-      told.push(`${elements.join(', ')} ${verb === 'add' ? 'to' : 'from'} set ${set}`);
-    }
-    if (commands.length > 0) await this.#nft.run(commands);
-    for (const [set, has] of loaded.elements) {
-      for (const element of this.#difference(verb, set, has)) {
-        if (verb === 'add') has.add(element);
-        else has.delete(element);
-      }
-    }
-    for (const what of told) outcome.changed(change('firewall', 'change', { what: `${verb} ${what}` }));
-    this.#settled = true;
-    if (verb === 'add') return;
-    this.#nodes.settled();
-    this.#compared = true;
-  }
-
-  /** Elements to add to, or to delete from, one set: looked for among those of changed peers only, once all were compared. */
-  #difference(verb: 'add' | 'delete', set: string, has: ReadonlySet<string>): string[] {
-    const all = () => (verb === 'add' ? [...(this.#nodes.elements().get(set) ?? [])] : [...has]);
-    const candidates = this.#compared ? this.#nodes.touched() : all();
-    return candidates.filter(
-      (one) =>
-        setName('nodes', familyOf(one)) === set &&
-        has.has(one) === (verb === 'delete') &&
-        this.#nodes.has(one) === (verb === 'add'),
+    const listing = this.#nft.list().then(
+      (listed) => listed?.listing ?? '',
+      () => '',
     );
+    this.#loaded = { digest, listing };
   }
 }
 
@@ -175,14 +119,4 @@ function ruleOf(command: Command): { readonly [key: string]: Json } | undefined 
 
 function digestOf(commands: readonly Command[]): string {
   return createHash('sha256').update(JSON.stringify(commands)).digest('hex').slice(0, 16);
-}
-
-function sameElements(
-  a: ReadonlyMap<string, ReadonlySet<string>>,
-  b: ReadonlyMap<string, ReadonlySet<string>>,
-): boolean {
-  return [...b].every(([set, members]) => {
-    const other = a.get(set) ?? new Set();
-    return other.size === members.size && [...members].every((member) => other.has(member));
-  });
 }

@@ -11,9 +11,8 @@ export const SIGNATURE = 'sheath ';
 export interface Listed {
   /** From the comment of a rule; empty when none is ours. */
   readonly digest: string;
-  /** Everything but handles and the nodes' addresses: equal text, equal table. */
+  /** Everything but handles: equal text, equal table. */
   readonly listing: string;
-  readonly elements: Map<string, Set<string>>;
 }
 
 export interface Nft {
@@ -52,22 +51,18 @@ export function createNft(options: { run: Runner; nft: string; dry?: boolean }):
 
 function parseListing(text: string): Listed {
   const { nftables } = JSON.parse(text) as { nftables: readonly Record<string, unknown>[] };
-  const elements = new Map<string, Set<string>>();
   let signature = '';
   let rules = 0;
   const objects = nftables.flatMap((entry): unknown[] => {
     const [kind = '', value] = Object.entries(entry)[0] ?? [];
     if (kind === 'metainfo' || typeof value !== 'object' || value === null) return [];
-    const { handle: _, elem, ...rest } = value as Record<string, unknown>;
+    const { handle: _, ...rest } = value as Record<string, unknown>;
     const comment = kind === 'rule' ? String(rest.comment ?? '') : '';
     if (comment.startsWith(SIGNATURE)) signature = comment.slice(SIGNATURE.length);
     if (kind === 'rule') rules++;
-    const nodes = kind === 'set' && typeof rest.name === 'string' && rest.name.startsWith('nodes');
-    if (!nodes) return [{ [kind]: { ...rest, elem } }];
-    elements.set(String(rest.name), new Set(Array.isArray(elem) ? elem.map(String) : []));
     return [{ [kind]: rest }];
   });
   // A rule that is missing, or that somebody added, makes it another table than the signed one.
   const [digest = '', count] = signature.split('.');
-  return { digest: Number(count) === rules ? digest : '', listing: JSON.stringify(objects), elements };
+  return { digest: Number(count) === rules ? digest : '', listing: JSON.stringify(objects) };
 }

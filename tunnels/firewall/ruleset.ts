@@ -11,8 +11,9 @@
  * chains see only a connection's first packet, and the kernel asks no further chain once a source is set up):
  *   1. what kube-proxy marked to be masqueraded (bit 14), and what comes from neither this node's prefixes nor its addresses
  *      (a client outside the cluster that came to a NodePort, say), gets the devices' own address;
- *   2. so does what pods send to another node's address, which CNIs count as outside the cluster;
- *   3. all else, pod to pod and host to anything, is bound to the source it has, so that nobody after us changes it.
+ *   2. all else is bound to the source it has, so that nobody after us changes it: host to anything, pod to pod, and pod to another
+ *      node's address, which CNIs count as outside the cluster; that node has a route back to the pod through the mesh.
+ * So the table depends on this node alone, and a node that joins costs it nothing.
  */
 import { contains, hostPrefix, rangeOf } from '../../mesh/prefix.ts';
 import type { MeshPlan, Prefix } from '../../mesh/types.ts';
@@ -37,14 +38,7 @@ const WORDS = {
   6: { protocol: 'ip6', type: 'ipv6_addr' },
 } as const;
 
-export const setName = (what: 'own' | 'pods' | 'nodes', family: Family) => `${what}${family}`;
-
-/** Whether the plan has rules for this family: the devices have an address in it. */
-export function translates(plan: MeshPlan, family: Family): boolean {
-  return deviceAddress(plan, family) !== undefined;
-}
-
-/** All but the elements of the nodes' sets. Undefined: no table is needed. */
+/** Undefined: no table is needed. */
 export function ruleset(plan: MeshPlan): Command[] | undefined {
   if (plan.devices.length === 0) return undefined;
   const families = ([4, 6] as const).map((family) => [family, deviceAddress(plan, family)] as const);
@@ -82,28 +76,15 @@ function translation(plan: MeshPlan, family: Family, address: string | undefined
   const own = [...pods, ...addresses, ...deviceAddresses(plan, family)];
   const source = payload(protocol, 'saddr');
   const snat = (to: Json): Json => ({ snat: { family: protocol, addr: to } });
-  const set = (what: 'own' | 'pods' | 'nodes', elements: readonly Prefix[]) =>
-    add('set', {
-      name: setName(what, family),
-      type,
-      ...(what === 'nodes' ? {} : { flags: ['interval'] }),
-      ...(elements.length === 0 ? {} : { elem: disjoint(elements).map(element) }),
-    });
+  const name = `own${family}`;
   return [
-    set('own', own),
-    set('pods', pods),
-    set('nodes', []),
+    add('set', { name, type, flags: ['interval'], elem: disjoint(own).map(element) }),
     rule('translate', [
       compare({ meta: { key: 'nfproto' } }, family === 4 ? 'ipv4' : 'ipv6'),
       compare({ '&': [{ meta: { key: 'mark' } }, MASQUERADE_MARK] }, MASQUERADE_MARK),
       snat(address),
     ]),
-    rule('translate', [compare(source, `@${setName('own', family)}`, '!='), snat(address)]),
-    rule('translate', [
-      compare(source, `@${setName('pods', family)}`),
-      compare(payload(protocol, 'daddr'), `@${setName('nodes', family)}`),
-      snat(address),
-    ]),
+    rule('translate', [compare(source, `@${name}`, '!='), snat(address)]),
     rule('translate', [compare({ meta: { key: 'nfproto' } }, family === 4 ? 'ipv4' : 'ipv6'), snat(source)]),
   ];
 }
@@ -147,12 +128,4 @@ function add(kind: 'chain' | 'set', object: { readonly [key: string]: Json }): C
 
 function rule(chain: string, expr: readonly Json[]): Command {
   return { add: { rule: { family: TABLE.family, table: TABLE.name, chain, expr } } };
-}
-
-export function elementCommand(verb: 'add' | 'delete', set: string, elements: readonly string[]): Command {
-  return {
-    [verb]: {
-      element: { family: TABLE.family, table: TABLE.name, name: set, elem: elements.map(element) },
-    },
-  };
 }
