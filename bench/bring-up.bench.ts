@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { byHand } from './by-hand.ts';
 import { records } from './cluster.ts';
-import { addUnderlay, clean } from './machine.ts';
+import { addUnderlay, clean, sh } from './machine.ts';
 import { established, openDataplane, privateKey, setAll, wanted } from './mesh.ts';
 import { median, row } from './rows.ts';
 
@@ -16,7 +16,9 @@ for (const count of [100, 1000, 5000]) {
   const { self, others } = records(count);
   const statuses = established(others.map(({ name }) => name));
   const { plan, routes } = wanted(self, others, statuses);
-  const reference = byHand({ plan, routes, privateKey }, mkdtempSync(path.join(tmpdir(), 'by-hand-')));
+  const firewall = await firewallOfOurs();
+  const folder = mkdtempSync(path.join(tmpdir(), 'by-hand-'));
+  const reference = byHand({ plan, routes, privateKey, firewall }, folder);
   const [ours, theirs]: [number[], number[]] = [[], []];
   for (let round = 0; round < ROUNDS; round += 1) {
     // Fresh records: nothing is remembered of the round before.
@@ -34,7 +36,7 @@ for (const count of [100, 1000, 5000]) {
   }
   const where = `${count} peers`;
   row({ what: 'records to kernel', where, value: median(ours), unit: 'ms' });
-  row({ what: 'wg syncconf and ip -batch', where, value: median(theirs), unit: 'ms' });
+  row({ what: 'wg syncconf, ip -batch, nft -f', where, value: median(theirs), unit: 'ms' });
   row({
     what: 'records to kernel : by hand',
     where,
@@ -42,4 +44,17 @@ for (const count of [100, 1000, 5000]) {
     unit: 'x',
     mark: { atMost: 1.5 },
   });
+}
+
+/** What our firewall is in a mesh of one peer: it depends on this node alone. */
+async function firewallOfOurs(): Promise<string | undefined> {
+  const { self, others } = records(1);
+  const dataplane = await openDataplane();
+  await setAll(dataplane, wanted(self, others, established(others.map(({ name }) => name))));
+  await dataplane.close();
+  try {
+    return sh('nft -s list tables').includes('inet sheath') ? sh('nft -s list table inet sheath') : undefined;
+  } finally {
+    clean();
+  }
 }

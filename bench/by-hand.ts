@@ -1,4 +1,4 @@
-/** The reference: the same device, peers and routes as our plan, by `wg syncconf` and `ip -batch`. */
+/** The reference: the same device, peers, routes, rules and firewall as ours, by `wg syncconf`, `ip -batch` and `nft -f`. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,15 +12,26 @@ export interface ByHand {
   bringUp(): number;
 }
 
-/** Writes the files; they are not part of what is timed. The rules are left out: ours has them to do besides. */
-export function byHand(
-  mesh: { plan: MeshPlan; routes: RoutePlan; privateKey: PrivateKey },
-  folder: string,
-): ByHand {
-  const conf = path.join(folder, 'wg.conf');
-  const batch = path.join(folder, 'batch');
-  writeFileSync(conf, configuration(mesh.plan, mesh.privateKey), { mode: 0o600 });
-  writeFileSync(batch, routeLines(mesh.routes));
+/** The table as nft prints it; undefined where ours has none. */
+export type Firewall = string | undefined;
+
+interface Mesh {
+  readonly plan: MeshPlan;
+  readonly routes: RoutePlan;
+  readonly privateKey: PrivateKey;
+  readonly firewall: Firewall;
+}
+
+/** Writes the files; that is not part of what is timed. */
+export function byHand(mesh: Mesh, folder: string): ByHand {
+  const file = (name: string, text: string): string => {
+    writeFileSync(path.join(folder, name), text, { mode: 0o600 });
+    return path.join(folder, name);
+  };
+  const conf = file('wg.conf', configuration(mesh.plan, mesh.privateKey));
+  const batch = file('batch', routeLines(mesh.routes));
+  const rules = [4, 6].map((family) => file(`rules${family}`, ruleLines(mesh.routes, family)));
+  const nft = mesh.firewall === undefined ? undefined : file('nft', mesh.firewall);
   const addresses = mesh.plan.devices.flatMap((device) => device.addresses);
   const setUp = [
     'ip link add byhand type wireguard',
@@ -33,9 +44,23 @@ export function byHand(
       sh(setUp);
       execFileSync('wg', ['syncconf', 'byhand', conf]);
       execFileSync('ip', ['-batch', batch]);
+      if (nft !== undefined) execFileSync('nft', ['-f', nft]);
+      execFileSync('ip', ['-4', '-batch', rules[0] ?? '']);
+      execFileSync('ip', ['-6', '-batch', rules[1] ?? '']);
       return performance.now() - began;
     },
   };
+}
+
+function ruleLines({ rules }: RoutePlan, family: number): string {
+  const lines = rules
+    .filter((rule) => rule.family === family)
+    .map((rule) => {
+      const which =
+        rule.kind === 'from' ? `from ${rule.from}` : `not from all fwmark ${rule.mark}/${rule.mask}`;
+      return `rule add ${which} lookup ${rule.table} pref ${rule.priority}\n`;
+    });
+  return lines.join('');
 }
 
 function configuration(plan: MeshPlan, privateKey: PrivateKey): string {
