@@ -50,6 +50,8 @@ export class Agent {
   #turned = false;
   #lastTurnAt: number | undefined;
   #progressAt = 0;
+  /** Milliseconds that the last look took. */
+  #costOfLook = 0;
   #die: (error: unknown) => void = () => {};
 
   constructor(parts: AgentParts) {
@@ -160,12 +162,15 @@ export class Agent {
   }
 
   async #look(): Promise<void> {
-    if (await this.#parts.kernel.look()) this.#queue.add('turn');
+    const startedAt = performance.now();
+    const moved = await this.#parts.kernel.look();
+    this.#costOfLook = performance.now() - startedAt;
+    if (moved) this.#queue.add('turn');
     else this.#lookLater();
   }
 
   #lookLater(): void {
-    const wait = lookIn(this.#parts.clock.now() - this.#progressAt);
+    const wait = lookIn(this.#parts.clock.now() - this.#progressAt, this.#costOfLook);
     // By then a turn looks anyway.
     if (wait >= REST) return;
     const waiting = [...this.#parts.kernel.statuses.values()].some(isWaiting);

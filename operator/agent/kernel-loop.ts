@@ -20,6 +20,12 @@ export interface Turn {
   readonly nextAt: number | undefined;
 }
 
+interface Seen {
+  readonly observations: readonly Observation[];
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
 const NOTHING_YET: Report = { changes: [], errors: [], devices: [], pending: [] };
 
 export class KernelLoop {
@@ -28,6 +34,10 @@ export class KernelLoop {
   #attempts: ReadonlyMap<string, Attempt> = new Map();
   #routed: ReadonlySet<string> = new Set();
   #plan: MeshPlan | undefined;
+  /** What was read last. */
+  #seen: Seen | undefined;
+  /** What `#routed` was made from. */
+  #wanted: Pick<DesiredState, 'plan' | 'routes'> | undefined;
   #report = NOTHING_YET;
 
   constructor(options: KernelLoopOptions) {
@@ -43,12 +53,17 @@ export class KernelLoop {
     return this.#report;
   }
 
-  /** Reads before it writes, so that what a former agent left is adopted and not written again. */
+  /**
+   * Reads before it writes, so that what a former agent left is adopted and not written again; but not when only the plan changed:
+   * who joins or leaves is written at once, and what the others do is seen at the next look.
+   */
   async turn(plan: MeshPlan): Promise<Turn> {
     const { dataplane, clock } = this.#options;
+    const replanned = this.#plan !== plan;
     this.#plan = plan;
-    const before = await dataplane.observe();
-    this.#judge(before);
+    if (!replanned || this.#restartDue()) await this.#observe();
+    const seen = this.#seen ?? (await this.#observe());
+    this.#judge(seen);
     const desired = this.#desired(plan);
     const started = initiations({
       plan,
@@ -62,14 +77,14 @@ export class KernelLoop {
       keepalive: started.keepalive,
       restart: started.restart,
     });
-    this.#routed = routedNodes(desired, this.#report);
-    this.#judge(this.#report.changes.length === 0 ? before : await dataplane.observe());
+    this.#routed = this.#routedNodes(desired);
+    this.#judge(seen);
     return { report: this.#report, nextAt: started.nextAt };
   }
 
   /** Looks only. True when a peer's state moved, so that a turn is due. */
   async look(): Promise<boolean> {
-    return this.#plan !== undefined && this.#judge(await this.#options.dataplane.observe());
+    return this.#plan !== undefined && this.#judge(await this.#observe());
   }
 
   /** What a turn would change now. */
@@ -85,15 +100,38 @@ export class KernelLoop {
       routes: { routes: [], rules: [] },
     });
     this.#routed = new Set();
-    this.#judge(await this.#options.dataplane.observe());
+    this.#wanted = undefined;
+    this.#judge(await this.#observe());
     return this.#report;
+  }
+
+  /** The same set as before when the same was wanted, and nothing of it failed. */
+  #routedNodes(desired: DesiredState): ReadonlySet<string> {
+    const { plan, routes } = desired;
+    const failed = this.#report.errors.some(({ part }) => part === 'route' || part === 'rule');
+    const same = this.#wanted?.plan === plan && this.#wanted.routes === routes;
+    this.#wanted = failed ? undefined : { plan, routes };
+    return same && !failed ? this.#routed : routedNodes(desired, this.#report);
   }
 
   #desired(plan: MeshPlan): DesiredState {
     return { plan, routes: planRoutes(plan, this.#statuses), privateKey: this.#options.privateKey };
   }
 
-  #judge(observations: readonly Observation[]): boolean {
+  async #observe(): Promise<Seen> {
+    const observations = await this.#options.dataplane.observe();
+    this.#seen = { observations, at: this.#options.clock.now() };
+    return this.#seen;
+  }
+
+  /** Whoever answered since the last look must not be made anew. */
+  #restartDue(): boolean {
+    const now = this.#options.clock.now();
+    for (const { nextAt } of this.#attempts.values()) if (nextAt <= now) return true;
+    return false;
+  }
+
+  #judge({ observations, at }: Seen): boolean {
     if (this.#plan === undefined) return false;
     const previous = this.#statuses;
     this.#statuses = peerStatuses({
@@ -102,7 +140,7 @@ export class KernelLoop {
       observations,
       routed: this.#routed,
       deviceMtu: new Map<DeviceName, number>(this.#report.devices.map((device) => [device.name, device.mtu])),
-      now: this.#options.clock.now(),
+      now: at,
     });
     let moved = this.#statuses.size !== previous.size;
     for (const status of this.#statuses.values()) {
@@ -115,7 +153,7 @@ export class KernelLoop {
   }
 }
 
-/** Peers of whose routes none failed; nobody, when what leads to all routes failed. */
+/** Peers all of whose prefixes have a route, but for those whose failed; nobody, when what leads to all routes failed. */
 function routedNodes(
   { plan, routes }: { plan: MeshPlan; routes: RoutePlan },
   report: Report,

@@ -5,9 +5,17 @@ export const REST = 10_000;
 /** Milliseconds between the first looks for a handshake. */
 const SHORTEST_LOOK = 100;
 
-/** Milliseconds until the next look at peers that wait: at first often, then as rarely as we rest. A look at a thousand peers costs some 10 ms. */
-export function lookIn(sinceProgress: number): number {
-  return Math.min(REST, Math.max(SHORTEST_LOOK, sinceProgress / 5));
+/** Looking takes at most a tenth of the time. */
+const SHARE = 10;
+const LONGEST_FOR_COST = 1_000;
+
+/**
+ * Milliseconds until the next look at peers that wait: at first often, then as rarely as we rest; and where there are thousands
+ * of peers, or little CPU, less often.
+ */
+export function lookIn(sinceProgress: number, costOfLook: number): number {
+  const affordable = Math.min(LONGEST_FOR_COST, costOfLook * SHARE);
+  return Math.min(REST, Math.max(SHORTEST_LOOK, sinceProgress / 5, affordable));
 }
 
 /** Milliseconds from a change of what we know until it is on disk. */
