@@ -96,7 +96,24 @@ export async function bindIn(
     netns,
     wanted.map((one) => ({ kind: 'udp', ...one })),
   );
-  return sockets.filter((socket) => socket instanceof UdpSocket);
+  const bound = sockets.filter((socket) => socket instanceof UdpSocket);
+  for (const [at, socket] of bound.entries()) if (wanted[at]?.address.includes(':')) repairConnect(socket);
+  return bound;
+}
+
+/**
+ * Node gives a UDP socket that was handed over the IPv6 forms of bind and send, and forgets that of connect (`replaceHandle`
+ * in its lib/dgram.js; 22 and 24): `connect` then is EINVAL.
+ */
+function repairConnect(socket: UdpSocket): void {
+  const holders = socket as unknown as Record<
+    symbol,
+    { handle?: { connect?: unknown; connect6?: unknown } } | undefined
+  >;
+  for (const symbol of Object.getOwnPropertySymbols(socket)) {
+    const handle = holders[symbol]?.handle;
+    if (handle?.connect6 !== undefined) handle.connect = handle.connect6;
+  }
 }
 
 /** A TCP connection from inside the namespace. */

@@ -34,7 +34,12 @@ export function inNode(lab: Lab, node: LabNode, command: readonly string[]): rea
       `KUBECONFIG=${lab.nodeKubeconfig}`,
     ],
     ...[`SHEATH_STATE_DIR=${state}`, `SHEATH_RUN_DIR=${run}`, `PATH=${lab.folder}/bin:${process.env.PATH}`],
-    ...['sh', '-c', `mount --bind "$0" ${WIREGUARD_SOCKETS} && exec "$@"`, wireguard],
+    ...[
+      'sh',
+      '-c',
+      `mkdir -p "$0" ${WIREGUARD_SOCKETS} && mount --bind "$0" ${WIREGUARD_SOCKETS} && exec "$@"`,
+      wireguard,
+    ],
     ...command,
   ];
 }
@@ -53,10 +58,9 @@ export function agentCommand(lab: Lab, node: LabNode): readonly string[] {
 
 /** Starts the agent unless it runs; says whether it was started. Does not wait for it. */
 export async function startAgent(lab: Lab, node: LabNode): Promise<boolean> {
-  const { state, run, wireguard, log, pid } = nodeFolders(lab, node.name);
+  const { state, run, log, pid } = nodeFolders(lab, node.name);
   if ((await livingPid(pid)) !== undefined) return false;
-  await mkdir(WIREGUARD_SOCKETS, { recursive: true });
-  for (const folder of [state, run, wireguard]) await mkdir(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [state, run]) await mkdir(folder, { recursive: true, mode: 0o700 });
   const child = spawnLogged(inNode(lab, node, agentCommand(lab, node)), log, true);
   child.unref();
   if (child.pid !== undefined) await recordPid(pid, child.pid);

@@ -55,9 +55,17 @@ export async function runTraffic(lab: Topology, options: TrafficOptions = {}): P
   const now = (): number => performance.now();
   const connected = options.connected ?? false;
   const making = { sockets, connected, size: options.size ?? 64, now };
+  const close = (): void => {
+    for (const socket of sockets.values()) socket.close();
+  };
   const make = options.answers ? answered : bothWays;
-  const flows = (await Promise.all(chosen.map((pair) => make(pair, making)))).flat();
-  const tcp = options.tcp ? await tcpStreams(lab) : [];
+  const [flows, tcp] = await Promise.all([
+    Promise.all(chosen.map((pair) => make(pair, making))).then((made) => made.flat()),
+    options.tcp ? tcpStreams(lab) : [],
+  ]).catch((error) => {
+    close();
+    throw error;
+  });
   const clock = new Ticker(flows, rate);
   const report = (): TrafficReport =>
     total(
@@ -75,7 +83,7 @@ export async function runTraffic(lab: Topology, options: TrafficOptions = {}): P
       clock.stop();
       await sleep(STRAGGLERS_MS);
       const result = report();
-      for (const socket of sockets.values()) socket.close();
+      close();
       for (const stream of tcp) stream.close();
       return result;
     },
@@ -169,13 +177,14 @@ function endsOf(pair: Pair, sockets: ReadonlyMap<string, Socket>): readonly [End
 }
 
 function connect(socket: Socket, port: number, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once('error', reject);
-    socket.connect(port, address, () => {
-      socket.off('error', reject);
-      resolve();
-    });
-  });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // It also calls back with what went wrong, which its types leave out.
+  const done = (error?: Error): void => {
+    if (error) reject(error);
+    else resolve();
+  };
+  socket.connect(port, address, done);
+  return promise;
 }
 
 /** One helper an endpoint opens all its sockets. */

@@ -15,7 +15,7 @@ import { type Message, messages, wholeMessages } from './wire.ts';
 
 /** `enum rtnetlink_groups`: links; addresses, routes and rules of both families. */
 const GROUPS = [1, 5, 9, 7, 11, 8, 19] as const;
-/** Milliseconds until a reader that ended has a successor. */
+/** Milliseconds until a reader that ended has a successor. What is done again because of a storm is done once after it. */
 const RESPAWN = 200;
 
 export interface ListenerOptions {
@@ -44,11 +44,14 @@ export class Listener {
     reader?.kill();
   }
 
-  /** Listens again; what others did meanwhile went unheard. */
+  /** Listens again, a little later: whoever paused it has more to do. What others did meanwhile went unheard. */
   resume(): void {
     if (this.#closed || this.#reader !== undefined) return;
-    this.#start();
-    this.#options.onOverrun();
+    clearTimeout(this.#respawn);
+    this.#respawn = setTimeout(() => {
+      this.#start();
+      this.#options.onOverrun();
+    }, RESPAWN).unref();
   }
 
   close(): void {
@@ -87,7 +90,7 @@ export class Listener {
   #ended(reader: ChildProcess): void {
     if (this.#closed || this.#reader !== reader) return;
     this.#reader = undefined;
-    this.#respawn = setTimeout(() => this.resume(), RESPAWN).unref();
+    this.resume();
   }
 }
 

@@ -72,6 +72,14 @@ export const removeRoute =
     route(writer, change, true);
   };
 
+/** RTM_F_CLONED of linux/rtnetlink.h: no route, but what the kernel learned of one destination, its path MTU for instance. */
+const CLONED = 0x200;
+
+/** A dump names these with the table of the route they come from, as protocol 0. */
+export function isCached(body: Buffer): boolean {
+  return (body.readUInt32LE(8) & CLONED) !== 0;
+}
+
 /** The table and protocol alone, before the rest is worth reading. */
 export function routeOwner(body: Buffer): { table: number; protocol: number } {
   const table = body[4] ?? 0;

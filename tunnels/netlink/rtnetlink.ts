@@ -34,6 +34,7 @@ export function openNetlink(): Netlink {
     addresses: () => list(links.listAddresses, (message) => links.parseAddress(message.body)),
     routes: (keep) =>
       list(routes.listRoutes, ({ body }) => {
+        if (routes.isCached(body)) return undefined;
         const { table, protocol } = routes.routeOwner(body);
         return keep(table, protocol) ? routes.parseRoute(body) : undefined;
       }),
