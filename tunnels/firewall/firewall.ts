@@ -6,10 +6,10 @@ import type { Kernel } from '../kernel.ts';
 import { type Nft, SIGNATURE } from './nft.ts';
 import { type Command, type Json, ruleset, TABLE } from './ruleset.ts';
 
-/** The table as it is: the digest of the rules it was made from, and their listing, which nobody waits for before it is needed. */
+/** The table as it is: the digest of the rules it was made from, and their listing once somebody asked for it. */
 interface Loaded {
   readonly digest: string;
-  readonly listing: Promise<string>;
+  listing?: Promise<string>;
 }
 
 export class Firewall {
@@ -37,9 +37,12 @@ export class Firewall {
     }
   }
 
-  /** Takes the table away when the plan needs none. */
+  /** Takes the table away when the plan needs none; else looks how nft lists what was loaded, for which nobody has to wait. */
   async prune(plan: MeshPlan, outcome: Outcome): Promise<void> {
-    if (ruleset(plan) !== undefined) return;
+    if (ruleset(plan) !== undefined) {
+      if (this.#loaded !== undefined) this.#loaded.listing ??= this.#list();
+      return;
+    }
     try {
       await this.#refresh();
       if (this.#loaded === undefined) return;
@@ -60,6 +63,14 @@ export class Firewall {
     if (listed?.listing === (await this.#loaded.listing)) return false;
     this.#kernel.spoil('firewall');
     return true;
+  }
+
+  /** Of a table that cannot be listed: what no table's listing is. */
+  #list(): Promise<string> {
+    return this.#nft.list().then(
+      (listed) => listed?.listing ?? '',
+      () => '',
+    );
   }
 
   async #refresh(): Promise<void> {
@@ -89,11 +100,7 @@ export class Firewall {
         repaired: this.#settled,
       }),
     );
-    const listing = this.#nft.list().then(
-      (listed) => listed?.listing ?? '',
-      () => '',
-    );
-    this.#loaded = { digest, listing };
+    this.#loaded = { digest };
   }
 }
 

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hasTable } from '../netlink/nftables.ts';
 import type { Runner } from '../ports.ts';
 import { type Command, TABLE } from './ruleset.ts';
 
@@ -38,6 +39,7 @@ export function createNft(options: { run: Runner; nft: string; dry?: boolean }):
     },
     list: async () => {
       try {
+        if (!(await hasTable(TABLE.name))) return undefined;
         return parseListing(
           await options.run(options.nft, ['-j', 'list', 'table', TABLE.family, TABLE.name]),
         );
