@@ -91,8 +91,10 @@ export class Writes {
     this.#requireNamespace(write);
     const live = this.#store.get(write.resource, key);
     if (!live && (write.subresource || meta.uid)) throw this.#absent(write, meta.uid);
-    if (live) immutableUid(write.resource, live, meta);
-    if (live) preconditions(write.resource, live, meta);
+    if (live) {
+      immutableUid(write.resource, live, meta);
+      preconditions(write.resource, live, meta);
+    }
     const merged = applyFields(live, applicable(write, applied), {
       manager: { ...update(write), operation: 'Apply' },
       force: write.force,

@@ -27,8 +27,8 @@ export function shape(mesh: () => Mesh): void {
   it('the rule sends what is unmarked to the table, in both families', async () => {
     for (const family of ['-4', '-6']) {
       const rules = await mesh().on('n1', `ip ${family} rule`);
-      assert.match(rules, /^95:\tnot from all fwmark 0x1000\/0x1000 lookup 51830\s*$/m);
-      assert.match(rules, /^94:\tfrom .* lookup 51831\s*$/m);
+      assert.match(rules, /^95:\tnot from all fwmark 0x1000\/0x1000 lookup 51830\b/m);
+      assert.match(rules, /^94:\tfrom .* lookup 51831\b/m);
     }
   });
 
