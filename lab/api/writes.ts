@@ -26,6 +26,7 @@ import {
   success,
 } from './status-error.ts';
 import { type Key, keyOf, type Store } from './store.ts';
+import { applicable, onlyWritable } from './subresources.ts';
 import { validate } from './validate.ts';
 
 /** Who asks, for what, and when. */
@@ -216,22 +217,6 @@ function newborn(write: Write, object: KubeObject): KubeObject {
   };
   const rest = write.resource.status === 'custom' ? without(object, 'status') : object;
   return { ...rest, metadata } as KubeObject;
-}
-
-/** A write to `/status` leaves the rest as it is, every other write leaves the status. */
-function onlyWritable(write: Write, body: JsonObject, live: KubeObject): JsonObject {
-  if (write.resource.status === undefined) return body;
-  const [part, rest] = write.subresource ? [body, live] : [live, body];
-  const metadata = write.subresource && write.resource.status === 'custom' ? live.metadata : metadataOf(body);
-  return { ...without(rest, 'status'), metadata, ...(part.status !== undefined && { status: part.status }) };
-}
-
-/** The same for an apply, which leaves alone what it does not name. */
-function applicable(write: Write, applied: JsonObject): JsonObject {
-  if (write.resource.status === undefined) return applied;
-  if (!write.subresource) return without(applied, 'status');
-  const metadata = write.resource.status === 'node' ? { metadata: metadataOf(applied) } : {};
-  return { ...metadata, ...(applied.status !== undefined && { status: applied.status }) };
 }
 
 function preconditions(resource: Resource, live: KubeObject, wanted: JsonObject): void {

@@ -71,6 +71,7 @@ async function build(lab: Lab, options: LabOptions): Promise<void> {
     options.signal?.throwIfAborted();
     say(line);
     await work();
+    options.signal?.throwIfAborted();
   };
   const { members, pods, ipv6 } = lab.topology;
   const names = members.length > 4 ? `n1 to n${members.length}` : members.map(({ name }) => name).join(', ');
