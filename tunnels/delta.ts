@@ -68,6 +68,7 @@ export class Delta<W, A> {
 
   /** All that the kernel has, read just now. What differs from what we knew was another's hand, but for the first time. */
   read(actual: Map<string, A>): void {
+    if (this.#read && sameEntries(this.#actual, actual)) return;
     const before = new Set(this.#unequal);
     const known = this.#actual;
     this.#actual = actual;
@@ -109,6 +110,13 @@ export class Delta<W, A> {
     if (equal) this.#unequal.delete(key);
     else this.#unequal.add(key);
   }
+}
+
+/** The very same values: a caller that hands back what it knows, where that is still so, spares the comparison. */
+function sameEntries<A>(a: ReadonlyMap<string, A>, b: ReadonlyMap<string, A>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of b) if (a.get(key) !== value) return false;
+  return true;
 }
 
 export interface Difference<W, A> {

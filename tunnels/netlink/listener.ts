@@ -17,6 +17,8 @@ import { type Message, messages, wholeMessages } from './wire.ts';
 const GROUPS = [1, 5, 9, 7, 11, 8, 19] as const;
 /** Milliseconds until a reader that ended has a successor. What is done again because of a storm is done once after it. */
 const RESPAWN = 200;
+/** The same, when one reader after another ends without having read anything: each costs reading the kernel anew. */
+const LONGEST_RESPAWN = 10_000;
 
 export interface ListenerOptions {
   readonly onMessage: (message: Message) => void;
@@ -28,6 +30,7 @@ export class Listener {
   readonly #options: ListenerOptions;
   #reader: ChildProcess | undefined;
   #respawn: NodeJS.Timeout | undefined;
+  #wait = RESPAWN;
   #closed = false;
 
   /** Listens when it returns. @throws ErrnoException of socket(2). */
@@ -48,15 +51,27 @@ export class Listener {
   resume(): void {
     if (this.#closed || this.#reader !== undefined) return;
     clearTimeout(this.#respawn);
-    this.#respawn = setTimeout(() => {
-      this.#start();
-      this.#options.onOverrun();
-    }, RESPAWN).unref();
+    this.#respawn = setTimeout(() => this.#startAgain(), this.#wait).unref();
   }
 
   close(): void {
     this.#closed = true;
     this.pause();
+  }
+
+  #startAgain(): void {
+    try {
+      this.#start();
+    } catch {
+      // No descriptor left, for one. Nobody waits for us here, and it may be better later.
+      this.#tryLater();
+    }
+    this.#options.onOverrun();
+  }
+
+  #tryLater(): void {
+    this.resume();
+    this.#wait = Math.min(2 * this.#wait, LONGEST_RESPAWN);
   }
 
   #start(): void {
@@ -74,6 +89,7 @@ export class Listener {
     let rest: Buffer = Buffer.alloc(0);
     reader.stdout?.on('data', (chunk: Buffer) => {
       if (this.#reader !== reader) return;
+      this.#wait = RESPAWN;
       const heard = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const whole = wholeMessages(heard);
       rest = heard.subarray(whole);
@@ -90,7 +106,7 @@ export class Listener {
   #ended(reader: ChildProcess): void {
     if (this.#closed || this.#reader !== reader) return;
     this.#reader = undefined;
-    this.resume();
+    this.#tryLater();
   }
 }
 

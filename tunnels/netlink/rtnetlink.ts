@@ -47,9 +47,11 @@ export function openNetlink(): Netlink {
     write: async (writes) => {
       const deaf = writes.filter(isRouteWrite).length > MANY_ROUTES;
       if (deaf) for (const listener of listeners) listener.pause();
-      const results = await requests.send(writes.map(encodeWrite));
-      if (deaf) for (const listener of listeners) listener.resume();
-      return results;
+      try {
+        return await requests.send(writes.map(encodeWrite));
+      } finally {
+        if (deaf) for (const listener of listeners) listener.resume();
+      }
     },
     watch: (onNotice, signal) => {
       // A second socket, for notices only: on one socket they would come in between the parts of a dump.

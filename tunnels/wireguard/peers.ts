@@ -150,20 +150,29 @@ export class DevicePeers {
     }
   }
 
+  /** The object that is known, where it still says what is so. */
   #toActual(peer: Peer, now: number): ActualPeer {
     const wanted = this.#delta.wanted(peer.publicKey);
     const known = this.#delta.actual(peer.publicKey);
     const live = peer.latestHandshake !== undefined && now - peer.latestHandshake < REJECT_AFTER;
     const configured = known?.endpoint ?? wanted?.endpoint;
+    const endpoint = live && configured !== undefined ? configured : peer.endpoint;
+    const established = peer.latestHandshake !== undefined;
+    const asKnown =
+      known?.established === established &&
+      known.keepalive === peer.persistentKeepalive &&
+      sameEndpoint(endpoint, known.endpoint) &&
+      sameItems(known.allowedIps, peer.allowedIps);
+    if (asKnown) return known;
     return {
-      endpoint: live && configured !== undefined ? configured : peer.endpoint,
+      endpoint,
       // The plan's own list where it is the same: at thousands of peers, a second copy of all prefixes is worth saving.
       allowedIps:
         wanted !== undefined && sameItems(wanted.allowedIps, peer.allowedIps)
           ? wanted.allowedIps
           : peer.allowedIps,
       keepalive: peer.persistentKeepalive,
-      established: peer.latestHandshake !== undefined,
+      established,
     };
   }
 }
@@ -208,8 +217,8 @@ function samePeer(wanted: WantedPeer, actual: ActualPeer): boolean {
   );
 }
 
-const sameEndpoint = (a: Endpoint, b: Endpoint | undefined) =>
-  b !== undefined && a.port === b.port && a.address === b.address;
+const sameEndpoint = (a: Endpoint | undefined, b: Endpoint | undefined) =>
+  a === b || (a !== undefined && b !== undefined && a.port === b.port && a.address === b.address);
 
 function sameItems(a: readonly string[], b: readonly string[]): boolean {
   if (a === b) return true;
