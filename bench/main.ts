@@ -87,8 +87,8 @@ async function runBench(bench: Bench, signal: AbortSignal): Promise<boolean> {
     const rows = readRows(path.join(folder, 'rows'));
     printTable(rows);
     const well = end.type === 'exit' && end.code === 0;
-    if (!well)
-      process.stdout.write(`${readFileSync(log, 'utf8')}\n${bench.name} failed: ${JSON.stringify(end)}\n`);
+    process.stdout.write(readFileSync(log, 'utf8').replace(/^(?=.)/gm, '  | '));
+    if (!well) process.stdout.write(`${bench.name} failed: ${JSON.stringify(end)}\n`);
     else writeResults(bench, kernel, rows);
     return well;
   } finally {

@@ -23,7 +23,7 @@ const RTM_GET = 2;
 /** linux/wireguard.h. */
 const WG_CMD_SET_DEVICE = 1;
 /** linux/netfilter/nf_tables.h: commands that read, by number. */
-const NFT_READS = new Set([1, 4, 7, 10, 13, 16, 19, 22]);
+const NFT_READS = new Set([1, 4, 7, 10, 13, 16, 19, 21, 23, 25]);
 const FIRST_DYNAMIC_FAMILY = 16;
 
 export interface Heard {
