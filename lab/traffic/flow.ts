@@ -29,6 +29,7 @@ export class Flow {
   #received = 0;
   #duplicates = 0;
   #last: number | undefined;
+  #lastSent = 0;
   #longestSilence = 0;
   readonly #refused: Record<string, number> = {};
 
@@ -49,7 +50,8 @@ export class Flow {
 
   send(): void {
     const { sender, destination, connected, now } = this.#options;
-    this.#last ??= now();
+    this.#lastSent = now();
+    this.#last ??= this.#lastSent;
     const packet = Buffer.from(this.#packet);
     packet.writeUInt32BE(this.#sent, MARKER.length);
     this.#sent += 1;
@@ -63,8 +65,9 @@ export class Flow {
   }
 
   report(): FlowReport {
-    const { from, to, family, now } = this.#options;
-    const open = this.#last === undefined || this.missing === 0 ? 0 : now() - this.#last;
+    const { from, to, family } = this.#options;
+    // Of those that are still missing at the end.
+    const open = this.#lastSent - (this.#last ?? this.#lastSent);
     return {
       from,
       to,

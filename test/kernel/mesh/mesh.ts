@@ -122,7 +122,7 @@ export function assertNoneLost({ traffic }: Measured): void {
     .filter((flow) => flow.lost > 0)
     .map(
       (flow) =>
-        `${flow.from} to ${flow.to} IPv${flow.family}: ${flow.lost} of ${flow.sent}, silent ${flow.longestSilenceMs} ms, refused ${JSON.stringify(flow.refused)}`,
+        `${flow.from} to ${flow.to} IPv${flow.family}: ${flow.lost} of ${flow.sent} (the first: ${flow.firstLost}), silent ${flow.longestSilenceMs} ms, refused ${JSON.stringify(flow.refused)}`,
     );
   assert.equal(
     traffic.lost,

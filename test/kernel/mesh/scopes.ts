@@ -22,9 +22,13 @@ export function scopes(mesh: () => Mesh): void {
   });
 
   it('scope pods: the same when pods are masqueraded', async () => {
+    // On other ports than before: a connection that conntrack knows already is not masqueraded.
     await mesh().onEach(MASQUERADE_ADD);
     try {
-      const measured = await mesh().measure({ rate: 20, between: 'hosts', answers: true }, () => sleep(2000));
+      const measured = await mesh().measure(
+        { rate: 20, between: 'hosts', answers: true, firstPort: 40_000 },
+        () => sleep(2000),
+      );
       assertNoneLost(measured);
       assertEncrypted(measured);
     } finally {
