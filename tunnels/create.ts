@@ -1,6 +1,6 @@
 /** Opens the door to the kernel: what the agent and `sheath cleanup` call. */
 import type { MeshPlan, Observation } from '../mesh/types.ts';
-import type { Change, Dataplane, DesiredState, Report } from './dataplane.ts';
+import type { Change, Dataplane, DesiredState, ObserveOptions, Report } from './dataplane.ts';
 import { DEVICE_NAMES, generationOf, isOurs } from './devices/devices.ts';
 import { Outcome } from './failure.ts';
 import type { Notice } from './netlink/types.ts';
@@ -60,13 +60,13 @@ class KernelDataplane implements Dataplane {
     }
   }
 
-  observe(): Promise<readonly Observation[]> {
+  observe({ look = false }: ObserveOptions = {}): Promise<readonly Observation[]> {
     return this.#inTurn(async () => {
       const found: Observation[] = [];
       for (const name of DEVICE_NAMES) {
         const link = await this.#parts.kernel.link(name);
         if (link === undefined || !isOurs(link)) continue;
-        found.push(...(await this.#parts.driver.observe(name, generationOf(link))));
+        found.push(...(await this.#parts.driver.observe(name, { generation: generationOf(link), look })));
         if (this.#parts.driver.disturbed(name)) this.#tell(`peers of ${name}`);
       }
       return found;

@@ -10,12 +10,17 @@ export interface Dataplane {
   set(desired: DesiredState): Promise<Report>;
   /** What `set` would change, without changing it. */
   preview(desired: DesiredState): Promise<readonly Change[]>;
-  /** Reads handshakes, endpoints and counters of every link. */
-  observe(): Promise<readonly Observation[]>;
+  /** Reads handshakes, endpoints and counters of every link; and unless it is only a look, whether the peers are as wanted. */
+  observe(options?: ObserveOptions): Promise<readonly Observation[]>;
   /** Calls back when the kernel tells that something of ours, or something it depends on, was changed by another's hand. */
   watch(onChange: (what: string) => void, signal: AbortSignal): void;
   /** Frees sockets; leaves the kernel as it is. */
   close(): Promise<void>;
+}
+
+export interface ObserveOptions {
+  /** Another hand's changes to peers are left for the next `observe`: half the work. */
+  readonly look?: boolean;
 }
 
 export interface DesiredState {

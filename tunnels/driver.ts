@@ -17,13 +17,18 @@ export interface TunnelDriver {
   configure(request: DeviceRequest, outcome: Outcome): Promise<void>;
   /** Peers and parts of peers that are not wanted any more. */
   prune(device: DeviceName, outcome: Outcome): Promise<void>;
-  /** Reads what the device has: for the caller, and to see what another hand changed. */
-  observe(device: DeviceName, generation: number): Promise<readonly Observation[]>;
+  /** Reads what the device has: for the caller, and unless it only looks, to see what another hand changed. */
+  observe(device: DeviceName, request: ObserveRequest): Promise<readonly Observation[]>;
   /** Whether something was found that is not as wanted. */
   disturbed(device: DeviceName): boolean;
   /** The device is gone, or another. */
   forget(device: DeviceName): void;
   close(): void;
+}
+
+export interface ObserveRequest {
+  readonly generation: number;
+  readonly look: boolean;
 }
 
 export interface DeviceRequest {

@@ -39,9 +39,9 @@ const imaginedLink = (name: string, count: number): Link => ({
 export function dryWireGuard(wireguard: WireGuard): WireGuard {
   return {
     interfaces: () => wireguard.interfaces(),
-    show: async (name): Promise<Device> => {
+    show: async (name, options): Promise<Device> => {
       try {
-        return await wireguard.show(name);
+        return await wireguard.show(name, options);
       } catch (error) {
         if (!(error instanceof WireGuardError)) throw error;
         return { name, listenPort: 0, fwmark: 0, peers: [] };

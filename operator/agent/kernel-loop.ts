@@ -4,7 +4,7 @@ import { type Attempt, initiations } from '../../mesh/handshakes.ts';
 import { planRoutes } from '../../mesh/routes.ts';
 import { peerStatuses } from '../../mesh/status.ts';
 import type { DeviceName, MeshPlan, Observation, PeerStatus, RoutePlan } from '../../mesh/types.ts';
-import type { Change, Dataplane, DesiredState, Report } from '../../tunnels/dataplane.ts';
+import type { Change, Dataplane, DesiredState, ObserveOptions, Report } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
 
 export interface KernelLoopOptions {
@@ -84,7 +84,7 @@ export class KernelLoop {
 
   /** Looks only. True when a peer's state moved, so that a turn is due. */
   async look(): Promise<boolean> {
-    return this.#plan !== undefined && this.#judge(await this.#observe());
+    return this.#plan !== undefined && this.#judge(await this.#observe({ look: true }));
   }
 
   /** What a turn would change now. */
@@ -118,8 +118,8 @@ export class KernelLoop {
     return { plan, routes: planRoutes(plan, this.#statuses), privateKey: this.#options.privateKey };
   }
 
-  async #observe(): Promise<Seen> {
-    const observations = await this.#options.dataplane.observe();
+  async #observe(options: ObserveOptions = {}): Promise<Seen> {
+    const observations = await this.#options.dataplane.observe(options);
     this.#seen = { observations, at: this.#options.clock.now() };
     return this.#seen;
   }

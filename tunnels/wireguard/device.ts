@@ -2,7 +2,7 @@
 import type { Device, DeviceChange, PeerChange, PrivateKey, WireGuard } from 'wireguard-tools-wrapper';
 import type { Address, DeviceName, Observation } from '../../mesh/types.ts';
 import type { DataplaneError } from '../dataplane.ts';
-import type { DeviceRequest } from '../driver.ts';
+import type { DeviceRequest, ObserveRequest } from '../driver.ts';
 import { change, codeOf, type Outcome, refused } from '../failure.ts';
 import { DevicePeers, type PeerRemoval, type PeerUpdate } from './peers.ts';
 
@@ -38,8 +38,8 @@ export class DeviceState {
     if (this.#settings === undefined) await this.#read();
   }
 
-  async observe(generation: number): Promise<readonly Observation[]> {
-    const device = await this.#read();
+  async observe({ generation, look }: ObserveRequest): Promise<readonly Observation[]> {
+    const device = look ? await this.#wireguard.show(this.#name, { allowedIps: false }) : await this.#read();
     return device.peers.map((peer) => ({
       device: this.#name,
       generation,

@@ -42,10 +42,10 @@ export function createWireGuardDriver(options: WireGuardDriverOptions): TunnelDr
     configure: async (request, outcome) => states.get(request.device.name)?.configure(request, outcome),
     prune: async (device, outcome) => states.get(device)?.prune(outcome),
     // Also before anything was wanted of it: what a former agent left is looked at first.
-    async observe(device, generation) {
+    async observe(device, request) {
       const link = await options.kernel.link(device);
       const implementation = link === undefined ? undefined : implementationOf(link);
-      return implementation === undefined ? [] : state(device, implementation).observe(generation);
+      return implementation === undefined ? [] : state(device, implementation).observe(request);
     },
     disturbed: (device) => states.get(device)?.disturbed ?? false,
     forget: (device) => void states.delete(device),

@@ -15,7 +15,7 @@ export {
 } from './keys.ts';
 export { createWireGuard, type Implementation, openWireGuard, type WireGuardOptions } from './open.ts';
 export { syncChange } from './sync.ts';
-export type { Device, DeviceChange, Endpoint, Peer, PeerChange, WireGuard } from './types.ts';
+export type { Device, DeviceChange, Endpoint, Peer, PeerChange, ShowOptions, WireGuard } from './types.ts';
 export { SOCKET_DIRECTORY, type UserspaceOptions, UserspaceWireGuard } from './userspace.ts';
 export {
   addconf,

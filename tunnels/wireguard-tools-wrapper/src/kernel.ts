@@ -8,7 +8,7 @@ import { wireGuardFamily, wireGuardLinks } from './netlink/family.ts';
 import { HEADER, NETLINK, NLM_F, WG_GENL, WGDEVICE_A } from './netlink/uapi.ts';
 import { MessageWriter } from './netlink/writer.ts';
 import { systemError } from './system-error.ts';
-import type { Device, DeviceChange, PeerChange, WireGuard } from './types.ts';
+import type { Device, DeviceChange, PeerChange, ShowOptions, WireGuard } from './types.ts';
 
 type Send = (request: NetlinkRequest) => Promise<void>;
 
@@ -43,10 +43,10 @@ export class KernelWireGuard implements WireGuard {
     }
   }
 
-  async show(device: string): Promise<Device> {
+  async show(device: string, options: ShowOptions = {}): Promise<Device> {
     try {
       const family = await this.#resolveFamily();
-      return await this.#generic.exclusive((send) => dump(send, family, device));
+      return await this.#generic.exclusive((send) => dump({ send, family, device, options }));
     } catch (error) {
       throw explain(error, device, 'reading');
     }
@@ -100,7 +100,7 @@ export class KernelWireGuard implements WireGuard {
         this.#knowsRemoveMe = false;
       }
     }
-    const change = throwAway(await dump(send, family, device), peers);
+    const change = throwAway(await dump({ send, family, device }), peers);
     if (change !== undefined) await sendAll(send, family, encodeChange(writer, device, change));
   }
 }
@@ -119,13 +119,20 @@ async function sendAll(send: Send, type: number, messages: Iterable<Buffer>): Pr
   for (const message of messages) await send({ message, type, flags: NLM_F.ack });
 }
 
+interface DumpRequest {
+  readonly send: Send;
+  readonly family: number;
+  readonly device: string;
+  readonly options?: ShowOptions;
+}
+
 /** A dump that the device's change spoiled is begun anew. */
-async function dump(send: Send, family: number, device: string): Promise<Device> {
+async function dump({ send, family, device, options = {} }: DumpRequest): Promise<Device> {
   const writer = new MessageWriter(64);
   for (let attempt = 1; ; attempt++) {
     writer.beginGeneric(WG_GENL.getDevice, WG_GENL.version);
     writer.text(WGDEVICE_A.ifname, checkedName(device));
-    const decoder = new DeviceDecoder(device);
+    const decoder = new DeviceDecoder(device, options);
     try {
       await send({
         message: writer.message(),

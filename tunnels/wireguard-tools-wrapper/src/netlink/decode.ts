@@ -6,7 +6,7 @@
 import { formatAddress } from '../address.ts';
 import { WireGuardError } from '../errors.ts';
 import { KEY_LENGTH, PresharedKey, PrivateKey, type PublicKey, publicKeyFromBytes } from '../keys.ts';
-import type { Device, Endpoint, Peer } from '../types.ts';
+import type { Device, Endpoint, Peer, ShowOptions } from '../types.ts';
 import { zoneName } from '../zone.ts';
 import { AF, HEADER, NLA_TYPE_MASK, SOCKADDR, WGALLOWEDIP_A, WGDEVICE_A, WGPEER_A } from './uapi.ts';
 
@@ -19,8 +19,11 @@ interface PeerDraft extends Mutable<Omit<Peer, 'allowedIps'>> {
 export class DeviceDecoder {
   readonly #peers: PeerDraft[] = [];
   readonly #device: Mutable<Device>;
+  /** Type of the attribute that is not read. */
+  readonly #skipped: number | undefined;
 
-  constructor(name: string) {
+  constructor(name: string, { allowedIps = true }: ShowOptions = {}) {
+    this.#skipped = allowedIps ? undefined : WGPEER_A.allowedIps;
     this.#device = { name, listenPort: 0, fwmark: 0, peers: this.#peers };
   }
 
@@ -67,7 +70,8 @@ export class DeviceDecoder {
     const draft = this.#draft(peerKey(buffer, start, end));
     for (let at = start; at + HEADER.attribute <= end; ) {
       const length = attributeLength(buffer, at, end);
-      readPeerAttribute(draft, buffer, at, length);
+      if ((buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) !== this.#skipped)
+        readPeerAttribute(draft, buffer, at, length);
       at += (length + 3) & ~3;
     }
   }
