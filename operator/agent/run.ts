@@ -1,5 +1,4 @@
 /** `sheath agent`: keeps this node's part of the mesh until the signal aborts, and leaves the tunnels up. */
-import { pino } from 'pino';
 import { Keyring } from '../../keys/keyring.ts';
 import { createDataplane } from '../../tunnels/create.ts';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
@@ -8,6 +7,7 @@ import type { Layer } from '../config/load.ts';
 import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts';
 import { OperatorError } from '../errors.ts';
 import { openCluster } from '../kube/open.ts';
+import { createLog } from '../log.ts';
 import { assemble } from './assemble.ts';
 import { kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
 import { serve } from './serve.ts';
@@ -56,7 +56,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   );
   await makeStateDir(options.stateDir);
   const keyring = Keyring.open(keysFolder(options.stateDir));
-  const log = pino({ level: options.logLevel, base: { node: options.nodeName } });
+  const log = createLog(options.logLevel, options.nodeName);
   const dataplane = options.dataplane ?? (await openDataplane(options, config));
   try {
     const clock = options.clock ?? systemClock;
