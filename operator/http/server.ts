@@ -12,6 +12,9 @@ export interface ServerOptions {
   };
 }
 
+/** Far more than probes, a scraper and some people; a crowd at the port must not take the descriptors that the mesh needs. */
+const CONNECTIONS = 256;
+
 export type ListenOn = { readonly path: string } | { readonly host: string; readonly port: number };
 
 export interface Listening {
@@ -23,15 +26,15 @@ export interface Listening {
 /** @throws the error of `listen`: EADDRINUSE, EACCES ... */
 export async function listen(options: ServerOptions, where: ListenOn): Promise<Listening> {
   const server = createServer((request, response) => void serve(options, request, response));
+  server.maxConnections = CONNECTIONS;
   server.requestTimeout = 10_000;
   server.keepAliveTimeout = 5_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(where, () => {
-      server.off('error', reject);
-      resolve();
-    });
+    server.listen(where, resolve);
   });
+  // One that could not be accepted is that caller's trouble alone.
+  server.on('error', () => {});
   const address = server.address();
   return { close: () => close(server), port: typeof address === 'object' ? address?.port : undefined };
 }
@@ -48,7 +51,11 @@ async function serve(
   if (options.stream?.path === path && method === 'GET') {
     const gone = new AbortController();
     response.on('close', () => gone.abort());
-    options.stream.open(response, gone.signal);
+    try {
+      options.stream.open(response, gone.signal);
+    } catch {
+      response.destroy();
+    }
     return;
   }
   const { status, type, body } = await answer(options.routes, options.asked, { method, path });

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { openSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Asked } from '../../operator/http/answers.ts';
+import { listen } from '../../operator/http/server.ts';
+
+describe('what others break', () => {
+  it('a stream that cannot begin ends its caller, not the agent', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'sheath-doors-'));
+    const path = join(folder, 'socket');
+    const open = () => {
+      throw new Error('not today');
+    };
+    const server = await listen(
+      { asked: {} as Asked, routes: {}, stream: { path: '/events', open } },
+      { path },
+    );
+    try {
+      const error = await new Promise<NodeJS.ErrnoException>((resolve, reject) => {
+        request({ socketPath: path, path: '/events' }, () => reject(new Error('it was answered')))
+          .on('error', resolve)
+          .end();
+      });
+      assert.equal(error.code, 'ECONNRESET');
+    } finally {
+      await server.close();
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('a log on a full disk holds nobody up', async () => {
+    const log = fileURLToPath(new URL('../../operator/log.ts', import.meta.url));
+    const script = `
+      const { createLog } = await import(${JSON.stringify(log)});
+      const log = createLog('info', 'n1');
+      for (let i = 0; i < 2000; i += 1) log.info('x'.repeat(100));
+      setTimeout(() => { log.info('on'); process.stderr.write('alive'); }, 50);`;
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(
+      process.execPath,
+      ['--conditions=source', '--no-warnings', '--input-type=module', '-e', script],
+      { stdio: ['ignore', full, 'pipe'], timeout: 20_000 },
+    );
+    let said = '';
+    child.stderr?.on('data', (piece: Buffer) => {
+      said += piece.toString();
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    assert.deepEqual({ code, said }, { code: 0, said: 'alive' });
+  });
+});
