@@ -16,6 +16,11 @@ export const systemClock: Clock = {
   },
 };
 
+/** Milliseconds of `span` that are left at `now` since it began. None when the clock was set back behind its beginning: nobody knows then. */
+export function remaining(since: number, span: number, now: number): number {
+  return now < since ? 0 : Math.max(0, since + span - now);
+}
+
 /** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

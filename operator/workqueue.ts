@@ -54,8 +54,16 @@ export class WorkQueue<Key> {
   /** The earliest of several moments holds. */
   addAfter(key: Key, ms: number): void {
     if (this.#closed) return;
-    const at = this.#options.clock.now() + ms;
+    const now = this.#options.clock.now();
+    const at = now + ms;
     const planned = this.#later.get(key);
+    if (planned !== undefined && planned.at < now) {
+      // The clock was set forward: its timer, which does not know, would come much later than all that is asked for now.
+      planned.callOff();
+      this.#later.delete(key);
+      this.add(key);
+      return;
+    }
     if (planned !== undefined && planned.at <= at) return;
     planned?.callOff();
     const callOff = this.#options.clock.after(ms, () => {

@@ -2,7 +2,7 @@
 import type { Logger } from 'pino';
 import type { PeerState, PeerStatus, Refusal } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, remaining } from '../clock.ts';
 import type { KubeError } from '../kube/errors.ts';
 import type { OwnNode } from '../records/disk.ts';
 import type { AgentStatus } from '../status.ts';
@@ -34,7 +34,7 @@ export class Narrator {
   readonly #options: NarratorOptions;
   #refused = new Set<string>();
   #statusDue = false;
-  #quietUntil = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: NarratorOptions) {
     this.#options = options;
@@ -159,9 +159,9 @@ export class Narrator {
     if (this.#statusDue) return;
     this.#statusDue = true;
     const { clock, events, status } = this.#options;
-    clock.after(Math.max(0, this.#quietUntil - clock.now()), () => {
+    clock.after(remaining(this.#toldAt, STATUS_PACE, clock.now()), () => {
       this.#statusDue = false;
-      this.#quietUntil = clock.now() + STATUS_PACE;
+      this.#toldAt = clock.now();
       // Asked for even when nobody follows: it is how the state gets its `since`.
       const now = status();
       if (events.followed) events.emit({ type: 'status', at: clock.now(), status: now });

@@ -3,7 +3,7 @@
  * applying none (server-side apply removes what its manager no longer names).
  */
 import { ANNOTATIONS } from '../../mesh/annotations.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, remaining } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
 import { type NodeMetadata, nodePath, parseNodeMetadata } from '../kube/node.ts';
@@ -47,7 +47,9 @@ export class Publisher {
     const written = this.#written;
     if (written === undefined || written.metadata.uid !== view.metadata.uid) return view.metadata;
     const lagging = isOlder(view.metadata.resourceVersion, written.metadata.resourceVersion);
-    return lagging && this.#options.clock.now() - written.at < ECHO ? written.metadata : view.metadata;
+    return lagging && remaining(written.at, ECHO, this.#options.clock.now()) > 0
+      ? written.metadata
+      : view.metadata;
   }
 
   /**
@@ -63,7 +65,7 @@ export class Publisher {
       this.#become(settled(wanted));
       return undefined;
     }
-    const wait = this.#written === undefined ? 0 : this.#written.at + PACE - clock.now();
+    const wait = this.#written === undefined ? 0 : remaining(this.#written.at, PACE, clock.now());
     if (wait > 0) return wait;
     try {
       this.#written = {

@@ -50,6 +50,21 @@ describe('the workqueue', () => {
     assert.deepEqual(worked, ['a', 'a']);
   });
 
+  it('does what is asked for soon when the clock was set forward past what was planned', async () => {
+    const { worked, work } = gated();
+    let ahead = 0;
+    const queue = new WorkQueue({
+      work,
+      random,
+      clock: { now: () => clock.now() + ahead, after: (ms, callback) => clock.after(ms, callback) },
+    });
+    queue.addAfter('a', 600_000);
+    ahead = 3_600_000;
+    queue.addAfter('a', 0);
+    await clock.advance(1);
+    assert.deepEqual(worked, ['a']);
+  });
+
   it('is fair: keys have their turns in the order in which they came', async () => {
     const { worked, work, open } = gated();
     const queue = new WorkQueue({ work, clock, random });

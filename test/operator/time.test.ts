@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { Publisher } from '../../operator/agent/publisher.ts';
+import { remaining } from '../../operator/clock.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
+import type { NodeMetadata } from '../../operator/kube/node.ts';
+import { VirtualClock } from './virtual-clock.ts';
+
+const own: NodeMetadata = {
+  name: 'n1',
+  uid: 'u1',
+  resourceVersion: '5',
+  creationTimestamp: '2026-01-01T00:00:00Z',
+  annotations: {},
+};
+
+function applies(times: number[], now: () => number): KubeClient {
+  const unasked = () => assert.fail('nobody asked for this');
+  const apply = async (_path: string, object: object) => {
+    times.push(now());
+    return { metadata: { ...own, ...(object as { metadata: object }).metadata, resourceVersion: '6' } };
+  };
+  return { apply, get: unasked, list: unasked, watch: unasked, merge: unasked, create: unasked, close() {} };
+}
+
+describe('a clock that is set', () => {
+  it('leaves what is left of a span, and nothing when it was set back behind its beginning', () => {
+    assert.equal(remaining(1000, 500, 1200), 300);
+    assert.equal(remaining(1000, 500, 1600), 0);
+    assert.equal(remaining(1000, 500, 0), 0);
+    assert.equal(remaining(Number.NEGATIVE_INFINITY, 500, 0), 0);
+  });
+
+  it('back by an hour does not keep our annotations from being put right', async () => {
+    const written: number[] = [];
+    const clock = new VirtualClock();
+    let behind = 0;
+    const now = () => clock.now() - behind;
+    const publisher = new Publisher({
+      client: applies(written, now),
+      node: 'n1',
+      clock: { now, after: (ms, callback) => clock.after(ms, callback) },
+      onPublished: () => {},
+    });
+    await publisher.publish({ 'sheath.dev/endpoints': '192.0.2.1' }, { state: 'present', metadata: own });
+    behind = 3_600_000;
+    const overwritten = {
+      ...own,
+      resourceVersion: '7',
+      annotations: { 'sheath.dev/endpoints': '198.51.100.1' },
+    };
+    const wait = await publisher.publish(
+      { 'sheath.dev/endpoints': '192.0.2.1' },
+      { state: 'present', metadata: overwritten },
+    );
+    assert.equal(wait, undefined);
+    assert.equal(written.length, 2);
+  });
+});
