@@ -1,4 +1,6 @@
 /** What the agent asks of the API server and of its disk, one thing of a kind at a time, each tried again when it fails. */
+
+import { remaining } from '../clock.ts';
 import { OperatorError } from '../errors.ts';
 import { KubeError } from '../kube/errors.ts';
 import { nodePath, parseNode } from '../kube/node.ts';
@@ -62,7 +64,7 @@ export class ApiSide {
     this.#queue.add('publish');
     const view = records.own();
     const stranger = view.state !== 'present' || view.metadata.uid !== mesher.own?.uid;
-    this.#queue.addAfter('own', stranger ? 0 : Math.max(0, this.#ownReadAt + OWN_NODE_PACE - clock.now()));
+    this.#queue.addAfter('own', stranger ? 0 : remaining(this.#ownReadAt, OWN_NODE_PACE, clock.now()));
   }
 
   /** Ends what is under way, and puts on disk what is not there yet. */
@@ -112,14 +114,20 @@ export class ApiSide {
   async #save(): Promise<void> {
     if (this.#parts.mesher.own === undefined) return;
     this.#unsaved = false;
-    await this.#parts.save();
+    try {
+      await this.#parts.save();
+    } catch (error) {
+      this.#unsaved = true;
+      throw error;
+    }
     this.#parts.narrator.wentWell('save');
   }
 
   async #touch(): Promise<void> {
-    const { records, clock, touch } = this.#parts;
+    const { records, clock, touch, narrator } = this.#parts;
     this.#queue.addAfter('touch', TOUCH_EVERY);
     if (records.status().connected) await touch(clock.now());
+    narrator.wentWell('touch');
   }
 
   #failed(key: Key, error: unknown): void {

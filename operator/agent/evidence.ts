@@ -36,6 +36,42 @@ export async function readEvidence(
   return nodes.size === 0 ? evidence : { ...evidence, nodes: new Map([...evidence.nodes, ...nodes]) };
 }
 
+/**
+ * Whose evidence may be out of date: Nodes whose claims are others than when it was read, for what a Node claims changes with what the
+ * API server vouches for. Evidence from the disk was read by
+ * another agent, for claims that nobody remembers.
+ */
+export class ClaimsRead {
+  readonly #claims = new Map<string, string>();
+
+  /** Names of such Nodes, all of them in the records. */
+  outdated({ nodes }: Evidence, records: readonly NodeRecord[]): readonly string[] {
+    if (nodes.size === 0) {
+      this.#claims.clear();
+      return [];
+    }
+    for (const uid of this.#claims.keys()) if (!nodes.has(uid)) this.#claims.delete(uid);
+    return records.flatMap((record) => {
+      if (!nodes.has(record.uid)) return [];
+      const claims = claimsText(record);
+      return this.#claims.get(record.uid) === claims ? [] : [record.name];
+    });
+  }
+
+  /** It was read anew, after these records came. */
+  read(before: Evidence, after: Evidence, records: readonly NodeRecord[]): void {
+    for (const record of records) {
+      const vouched = after.nodes.get(record.uid);
+      if (vouched !== undefined && vouched !== before.nodes.get(record.uid))
+        this.#claims.set(record.uid, claimsText(record));
+    }
+  }
+}
+
+function claimsText({ endpoints, prefixes }: NodeRecord): string {
+  return `${endpoints.join()} ${prefixes.join()}`;
+}
+
 /** Without Nodes that are gone; the same value when there are none. */
 export function forgetGone(evidence: Evidence, records: readonly NodeRecord[]): Evidence {
   const { nodes, keyHolders } = evidence;

@@ -10,11 +10,11 @@ import { plan as planMesh } from '../../mesh/plan.ts';
 import { formatAnnotations } from '../../mesh/record.ts';
 import type { AgentFacts, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
-import type { Clock } from '../clock.ts';
+import { type Clock, remaining } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { OwnNode } from '../records/disk.ts';
 import type { RecordsSource } from '../records/source.ts';
-import { forgetGone, readEvidence } from './evidence.ts';
+import { ClaimsRead, forgetGone, readEvidence } from './evidence.ts';
 import type { KernelLoop } from './kernel-loop.ts';
 import { ownRecord } from './own-node.ts';
 import type { Publisher } from './publisher.ts';
@@ -58,6 +58,7 @@ export class Mesher {
   plan: MeshPlan | undefined;
   withdrawing = false;
   #trials: ReadonlyMap<PublicKey, Trial> = new Map();
+  readonly #claimsRead = new ClaimsRead();
   #evidenceTriedAt = Number.NEGATIVE_INFINITY;
   #clockGuarded = false;
   #inputs: readonly unknown[] = [];
@@ -148,10 +149,16 @@ export class Mesher {
     const { records, client, clock } = this.#options;
     this.evidence = forgetGone(this.evidence, records.records());
     let plan = this.#planned(own);
-    const due = clock.now() - this.#evidenceTriedAt >= EVIDENCE_PACE && records.status().connected;
-    if (plan.contested.length > 0 && due) {
+    const due =
+      remaining(this.#evidenceTriedAt, EVIDENCE_PACE, clock.now()) === 0 && records.status().connected;
+    // Until it is read anew, what was known decides: who is in force stays.
+    const claimants = records.records();
+    const unsure = [...plan.contested, ...this.#claimsRead.outdated(this.evidence, claimants)];
+    if (unsure.length > 0 && due) {
       this.#evidenceTriedAt = clock.now();
-      this.evidence = await readEvidence(client, plan.contested, this.evidence);
+      const before = this.evidence;
+      this.evidence = await readEvidence(client, unsure, before);
+      this.#claimsRead.read(before, this.evidence, claimants);
       plan = this.#planned(own);
     }
     this.plan = plan;
