@@ -213,6 +213,14 @@ describe('netlink codec', () => {
     ]);
   });
 
+  it('leaves the allowed IPs out for who does not ask for them', () => {
+    const peers = manyPeers(2);
+    const decoder = new DeviceDecoder('wg0', { allowedIps: false });
+    for (const message of messages({ peers })) decoder.push(message, HEADERS, message.length);
+    const expected = peers.map((peer) => plain({ ...peer, allowedIps: [] }));
+    assert.deepEqual(decoder.device.peers.map(plain), expected);
+  });
+
   it('never reads past the end, whatever arrives', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(250), (bytes, cut) => {
