@@ -5,6 +5,9 @@ import type { FlowReport } from './report.ts';
 /** Begins every packet; whoever sees it on the wire sees the inner packet in clear. */
 export const MARKER = Buffer.from('sheath-lab-marker');
 
+/** Number of the packets that open the way and are not counted. */
+const PRIMER = 0xffff_ffff;
+
 export interface FlowOptions {
   readonly from: string;
   readonly to: string;
@@ -30,6 +33,7 @@ export class Flow {
   #duplicates = 0;
   #last: number | undefined;
   #lastSent = 0;
+  #primed = false;
   #longestSilence = 0;
   readonly #refused: Record<string, number> = {};
 
@@ -48,18 +52,32 @@ export class Flow {
     return this.#sent - this.#received;
   }
 
+  /** Whether a packet of `prime` has arrived. */
+  get primed(): boolean {
+    return this.#primed;
+  }
+
+  /** Sends a packet that is not counted: neighbours are looked for, conntrack learns of the flow. */
+  prime(): void {
+    this.#put(PRIMER, () => undefined);
+  }
+
   send(): void {
-    const { sender, destination, connected, now } = this.#options;
-    this.#lastSent = now();
+    this.#lastSent = this.#options.now();
     this.#last ??= this.#lastSent;
-    const packet = Buffer.from(this.#packet);
-    packet.writeUInt32BE(this.#sent, MARKER.length);
+    const number = this.#sent;
     this.#sent += 1;
-    const done = (error: NodeJS.ErrnoException | null): void => {
+    this.#put(number, (error) => {
       if (!error) return;
       const code = error.code ?? 'UNKNOWN';
       this.#refused[code] = (this.#refused[code] ?? 0) + 1;
-    };
+    });
+  }
+
+  #put(number: number, done: (error: NodeJS.ErrnoException | null) => void): void {
+    const { sender, destination, connected } = this.#options;
+    const packet = Buffer.from(this.#packet);
+    packet.writeUInt32BE(number, MARKER.length);
     if (connected) sender.send(packet, done);
     else sender.send(packet, destination.port, destination.address, done);
   }
@@ -89,6 +107,7 @@ export class Flow {
     )
       return;
     const number = message.readUInt32BE(MARKER.length);
+    if (number === PRIMER) this.#primed = true;
     if (number >= this.#sent) return;
     if (number >= this.#arrivals.length) this.#grow();
     if (this.#arrivals[number]) this.#duplicates += 1;
