@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { RawNetlinkSocket } from 'netlink/dist/raw.js';
-import { closeLater, NETLINK_ROUTE } from './socket.ts';
+import { NETLINK_ROUTE } from './socket.ts';
 import { type Message, messages, wholeMessages } from './wire.ts';
 
 /** `enum rtnetlink_groups`: links; addresses, routes and rules of both families. */
@@ -80,7 +80,8 @@ export class Listener {
       for (const group of GROUPS) socket.addMembership(group);
       this.#reader = this.#read(descriptorOf(socket));
     } finally {
-      closeLater(socket);
+      // At once, before the event loop can read from it: an overrun in between would end the process as well.
+      socket.close();
     }
   }
 
