@@ -19,7 +19,7 @@ import type { KernelLoop } from './kernel-loop.ts';
 import { ownRecord } from './own-node.ts';
 import type { Publisher } from './publisher.ts';
 import { type Clear, clearAtStart, sending, stillInClear } from './sending.ts';
-import { judgeTrials, type Trial } from './trials.ts';
+import { judgeTrials, keepProved, type Trial } from './trials.ts';
 
 export interface MesherOptions {
   readonly config: MeshConfig;
@@ -146,7 +146,7 @@ export class Mesher {
   }
 
   async #settledPlan(own: OwnNode): Promise<MeshPlan> {
-    const { records, client, clock } = this.#options;
+    const { records, client, clock, kernel } = this.#options;
     this.evidence = forgetGone(this.evidence, records.records());
     let plan = this.#planned(own);
     const due =
@@ -159,6 +159,11 @@ export class Mesher {
       const before = this.evidence;
       this.evidence = await readEvidence(client, unsure, before);
       this.#claimsRead.read(before, this.evidence, claimants);
+      plan = this.#planned(own);
+    }
+    const holders = keepProved({ plan, statuses: kernel.statuses, holders: this.evidence.keyHolders });
+    if (holders !== this.evidence.keyHolders) {
+      this.evidence = { ...this.evidence, keyHolders: holders };
       plan = this.#planned(own);
     }
     this.plan = plan;

@@ -47,6 +47,26 @@ export function judgeTrials({ plan, statuses, holders, trials, now }: TrialsInpu
   return { trials: next, holders: changed ?? holders };
 }
 
+/**
+ * Who proved itself with a key before another Node published it is its holder from the first plan on: an older Node must not take a
+ * living peer's place by publishing its key. Returns the same map when nothing changed.
+ */
+export function keepProved({
+  plan,
+  statuses,
+  holders,
+}: Pick<TrialsInput, 'plan' | 'statuses' | 'holders'>): ReadonlyMap<PublicKey, string> {
+  const kept = keyContenders(plan).flatMap(({ publicKey, others }) => {
+    if (holders.has(publicKey)) return [];
+    const proved = others.find(({ node }) => {
+      const status = statuses.get(node);
+      return status?.publicKey === publicKey && provedItself(status);
+    });
+    return proved === undefined ? [] : [[publicKey, proved.uid] as const];
+  });
+  return kept.length === 0 ? holders : new Map([...holders, ...kept]);
+}
+
 function provedItself(status: PeerStatus | undefined): boolean {
   return status?.state === 'established' || status?.state === 'routed' || status?.state === 'degraded';
 }

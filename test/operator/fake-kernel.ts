@@ -14,6 +14,10 @@ import type {
   Report,
 } from '../../tunnels/dataplane.ts';
 
+interface FakePeer extends Pick<Observation, 'device' | 'generation' | 'endpoint'> {
+  readonly since: number;
+}
+
 export class FakeNetwork {
   readonly kernels: FakeKernel[] = [];
 }
@@ -24,7 +28,7 @@ export class FakeKernel {
   readonly writes: Change[] = [];
   readonly #network: FakeNetwork;
   /** Keys of the peers, and our own key. */
-  peers = new Map<PublicKey, { generation: number; device: 'sheath0' | 'sheath1'; since: number }>();
+  peers = new Map<PublicKey, FakePeer>();
   ownKey: PublicKey | undefined;
   errors: DataplaneError[] = [];
   onChange: (what: string) => void = () => {};
@@ -114,10 +118,10 @@ function apply(kernel: FakeKernel, { plan, privateKey }: DesiredState, changes: 
   }
   const [device] = plan.devices;
   kernel.ownKey = device === undefined ? undefined : privateKey(device.generation).publicKey();
-  const links = plan.peers.flatMap((peer) => peer.links);
-  for (const link of links) {
-    if (kernel.peers.has(link.publicKey)) continue;
-    kernel.peers.set(link.publicKey, { generation: link.generation, device: link.device, since: Date.now() });
+  const links = plan.peers.flatMap(({ endpoint, links }) => links.map((link) => ({ ...link, endpoint })));
+  for (const { publicKey, generation, device, endpoint: address, port } of links) {
+    if (kernel.peers.has(publicKey)) continue;
+    kernel.peers.set(publicKey, { generation, device, endpoint: { address, port }, since: Date.now() });
   }
   const keys = new Set(links.map((link) => link.publicKey));
   for (const key of kernel.peers.keys()) if (!keys.has(key)) kernel.peers.delete(key);
@@ -135,11 +139,10 @@ function report(kernel: FakeKernel, plan: MeshPlan, changes: readonly Change[]):
 }
 
 function observations(kernel: FakeKernel): readonly Observation[] {
-  return [...kernel.peers].map(([publicKey, { generation, device }]) => {
+  return [...kernel.peers].map(([publicKey, { since: _, ...peer }]) => {
     const lastHandshake = kernel.handshakeWith(publicKey);
     return {
-      device,
-      generation,
+      ...peer,
       publicKey,
       receivedBytes: 0,
       sentBytes: 0,
