@@ -1,6 +1,6 @@
 import { CliError, EXIT, type ExitCode } from './exit.ts';
 
-/** Errors that say that nobody answers and do not bring an exit code of their own; what is not here is `EXIT.wrong`. */
+/** Errors that do not bring an exit code of their own; what is not here is `EXIT.wrong`. */
 const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   API_UNREACHABLE: EXIT.unreachable,
   UNAUTHORIZED: EXIT.unreachable,
@@ -11,6 +11,9 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   ETIMEDOUT: EXIT.unreachable,
   EHOSTUNREACH: EXIT.unreachable,
   ENETUNREACH: EXIT.unreachable,
+  LAB_ABSENT: EXIT.usage,
+  LAB_NAME_INVALID: EXIT.usage,
+  LAB_NODE_UNKNOWN: EXIT.usage,
 };
 
 /** One line for whoever typed the command, and the exit code that goes with it. */

@@ -7,7 +7,7 @@ const GAP = 2;
 
 /** A pipe gets what a small terminal would; lines wider than 100 columns are hard to read. */
 export function helpWidth(columns: number | undefined): number {
-  return Math.min(columns ?? 80, 100);
+  return Math.min(columns || 80, 100);
 }
 
 /** Help that reads well at 80 columns. */

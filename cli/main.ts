@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { COMMANDS, type CommandEntry } from './command.ts';
 import type { Context } from './context.ts';
 import { painter } from './context.ts';
-import { EXIT, type ExitCode } from './exit.ts';
+import { EXIT, type ExitCode, usageError } from './exit.ts';
 import { explain } from './explain.ts';
 import { helpStyle, helpWidth } from './help.ts';
 
@@ -22,7 +22,8 @@ export async function main(argv: readonly string[], context: Context): Promise<E
   const program = createProgram(context, called);
   try {
     await addCommands(program, called, context);
-    await program.parseAsync(argv, { from: 'user' });
+    if (argv[0] === 'help' && called !== undefined) requireCommand(called);
+    await program.parseAsync(argv[0] === '--version' ? ['version'] : argv, { from: 'user' });
     return context.exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return isHelp(error) ? EXIT.well : EXIT.usage;
@@ -62,9 +63,15 @@ async function addCommands(program: Command, called: string | undefined, context
   }
 }
 
+function requireCommand(name: string): void {
+  if (!COMMANDS.some((entry) => entry.name === name))
+    throw usageError(`unknown command '${name}'; see 'sheath --help'`);
+}
+
 /** `sheath X …` and `sheath help X` call X; flags before the command are the program's own and take no value. */
 function calledCommand(argv: readonly string[]): string | undefined {
   const [first, second] = argv.filter((argument) => !argument.startsWith('-'));
+  if (argv[0] === '--version') return 'version';
   return first === 'help' ? second : first;
 }
 

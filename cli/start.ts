@@ -18,10 +18,11 @@ export async function start(): Promise<void> {
   process.exitCode = await main(process.argv.slice(2), context);
 }
 
-/** `sheath peers | head -1` closes the pipe before we are done: that is no error. */
+/** `sheath peers | head -1` closes the pipe before we are done: that is no error. A full disk is one, in one line. */
 function endQuietlyWhenNobodyReads(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit();
-    throw error;
+    process.stderr.write(`sheath: cannot write what was asked for: ${error.message}\n`);
+    process.exit(EXIT.wrong);
   });
 }

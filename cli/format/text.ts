@@ -22,7 +22,7 @@ export function wrap(text: string, options: WrapOptions): string {
   return [...lines, line ?? ''].join(`\n${' '.repeat(options.rest)}`);
 }
 
-/** As wide as the terminal, 80 where there is none, and never wider than reads well. */
+/** As wide as the terminal, 80 where there is none or it does not say (0), and never wider than reads well. */
 export function textWidth(columns: number | undefined): number {
-  return Math.min(columns ?? 80, 100);
+  return Math.min(columns || 80, 100);
 }

@@ -34,13 +34,14 @@ export function addSourceOptions(command: Command): Command {
 }
 
 /**
- * A source that was named is taken. Else it is the agent of this node where its socket is, and the cluster where not.
+ * A source that was named is taken; SHEATH_RUN_DIR does not outdo a `--kubeconfig`, which somebody typed. Else it is the agent of
+ * this node where its socket is, and the cluster where not.
  */
 export function chooseSource(options: SourceOptions): Source {
   const agent = agentClient(options.runDir ?? RUN_DIR);
   const named = options.kubeconfig !== undefined || options.context !== undefined;
-  if (!options.cluster && options.runDir !== undefined) return { kind: 'agent', agent };
-  if (!options.cluster && !named && existsSync(agent.socket)) return { kind: 'agent', agent };
+  const here = options.runDir !== undefined || existsSync(agent.socket);
+  if (!options.cluster && !named && here) return { kind: 'agent', agent };
   return {
     kind: 'cluster',
     fallback: !options.cluster && !named,

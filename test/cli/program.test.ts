@@ -50,6 +50,16 @@ describe('the executable', () => {
     assert.equal(code, 0);
   });
 
+  it('says its version to who asks as of other programs', async () => {
+    assert.deepEqual(await run(program, ['--version']), await run(program, ['version']));
+  });
+
+  it('says in one line that what it prints goes nowhere', async () => {
+    const { err, code } = await run('/bin/sh', ['-c', `${program} version >/dev/full`]);
+    assert.match(err, /^sheath: cannot write [^\n]+\n$/);
+    assert.equal(code, 1);
+  });
+
   it('prints JSON and YAML', async () => {
     const [json, yaml] = [
       await run(program, ['version', '-o', 'json']),

@@ -40,6 +40,18 @@ describe('wrong use', () => {
       says: /unknown command 'stauts' \(did you mean status\?\); see 'sheath --help'/,
     },
     {
+      name: 'help of an unknown command',
+      argv: () => ['help', 'stauts'],
+      code: 2,
+      says: /unknown command 'stauts'; see 'sheath --help'/,
+    },
+    {
+      name: 'a lab that is not there',
+      argv: () => ['lab', 'status', '--name', 'nosuch'],
+      code: 2,
+      says: /there is no lab "nosuch"/,
+    },
+    {
       name: 'an unknown flag',
       argv: () => ['status', '--clutser'],
       code: 2,
@@ -176,6 +188,17 @@ describe('wrong use', () => {
       assert.equal(code, each.code);
     });
   }
+
+  it('a kubeconfig that was typed outdoes SHEATH_RUN_DIR, as its help says', async () => {
+    process.env.SHEATH_RUN_DIR = agent.runDir;
+    try {
+      const { err, code } = await sheath(['status', '--kubeconfig', join(folder, 'away.kubeconfig')]);
+      assert.match(err, /ECONNREFUSED/);
+      assert.equal(code, 3);
+    } finally {
+      delete process.env.SHEATH_RUN_DIR;
+    }
+  });
 
   it('no command at all: 2, with the help on stderr', async () => {
     const { out, err, code } = await sheath([]);
