@@ -67,7 +67,7 @@ function prepare(phase: Phase, options: Options, signal: AbortSignal): Job[] {
     case 'native': {
       const suites = nativeSuites(root, options.files);
       if (suites.length === 0) return [];
-      const environment: Environment = { root, variables: apiServer(), signal };
+      const environment: Environment = { root, signal, ...apiServer() };
       return suites.map((suite) => ({
         name: suite.name,
         counts: true,
@@ -77,7 +77,7 @@ function prepare(phase: Phase, options: Options, signal: AbortSignal): Job[] {
     case 'kernel': {
       const suites = kernelSuites(root, options.files);
       if (suites.length === 0) return [];
-      const environment: Environment = { root, variables: apiServer(), signal };
+      const environment: Environment = { root, signal, ...apiServer() };
       return kernelJobs(suites, options, environment);
     }
   }
@@ -105,8 +105,9 @@ function nameOf(kernel: Kernel): string {
 }
 
 /** Where the tests find a real API server; builds it where there is none. */
-function apiServer(): Record<string, string> {
-  return { KUBEBUILDER_ASSETS: setUp(root, 'envtest.sh').trim() };
+function apiServer(): Pick<Environment, 'variables' | 'programs'> {
+  const folder = setUp(root, 'envtest.sh').trim();
+  return { variables: { KUBEBUILDER_ASSETS: folder }, programs: folder };
 }
 
 try {

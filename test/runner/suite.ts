@@ -22,6 +22,8 @@ export interface Environment {
   readonly root: string;
   /** Further environment of the tests. */
   readonly variables: Readonly<Record<string, string>>;
+  /** A folder of programs that the machine need not have: kubectl. */
+  readonly programs?: string;
   readonly signal: AbortSignal;
 }
 
@@ -66,7 +68,7 @@ export async function runOnKernel(
     const inside = {
       ...environment.variables,
       [REPORT]: '/run/share/report',
-      PATH: `${environment.root}/node_modules/.bin:${PROGRAM_PATH}`,
+      PATH: withPrograms(`${environment.root}/node_modules/.bin:${PROGRAM_PATH}`, environment),
     };
     const assignments = Object.entries(inside).map(([key, value]) => `${key}=${value}`);
     return {
@@ -80,6 +82,11 @@ export async function runOnKernel(
       },
     };
   });
+}
+
+/** After the machine's own. */
+function withPrograms(searched: string, { programs }: Environment): string {
+  return programs === undefined ? searched : `${searched}:${programs}`;
 }
 
 function mocha(suite: Suite): string[] {
@@ -100,7 +107,12 @@ async function inFolder(
     const log = path.join(folder, 'log');
     const end = await run(command, {
       cwd: environment.root,
-      env: { ...process.env, ...environment.variables, ...variables },
+      env: {
+        ...process.env,
+        PATH: withPrograms(process.env.PATH ?? PROGRAM_PATH, environment),
+        ...environment.variables,
+        ...variables,
+      },
       output: openSync(log, 'w'),
       timeoutSeconds: suite.timeoutSeconds,
       signal: environment.signal,
