@@ -14,6 +14,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chooseKernels, cpus, findKernels, type Kernel, setUp } from '../test/runner/kernels.ts';
 import { run } from '../test/runner/process.ts';
+import { updateReadme } from './figures.ts';
 import { ROWS, type Row } from './rows.ts';
 import { printTable } from './table.ts';
 
@@ -56,6 +57,7 @@ async function main(): Promise<number> {
     if (stop.signal.aborted) return 130;
     if (!(await runBench(bench, stop.signal))) broken += 1;
   }
+  updateReadme();
   return broken > 0 ? 1 : 0;
 }
 

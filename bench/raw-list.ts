@@ -15,7 +15,8 @@ interface Listed {
 
 const [kubeconfig = '', own] = process.argv.slice(2);
 const text = readFileSync(kubeconfig, 'utf8');
-const field = (name: string): string => new RegExp(`"?${name}"?:\\s*(?:>-\\s*)?"?([^"\\s,]+)`).exec(text)?.[1] ?? '';
+const field = (name: string): string =>
+  new RegExp(`"?${name}"?:\\s*(?:>-\\s*)?"?([^"\\s,]+)`).exec(text)?.[1] ?? '';
 const list = await new Promise<{ items: Listed[] }>((resolve, reject) => {
   const headers = {
     accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1',
