@@ -30,7 +30,7 @@ export interface Defeat {
 
 export interface Judgement {
   readonly defeats: readonly Defeat[];
-  /** Whose claims contend: what the API server vouches for decides. */
+  /** What the API server vouches for them decides. */
   readonly contenders: ReadonlySet<NodeRecord>;
 }
 
@@ -71,7 +71,20 @@ export function judge({ rivals, covered }: Contentions, evidence: Evidence): Jud
     if (winning === undefined) standing.add(entry.claim);
     else defeats.push({ claim: entry.claim, winner: winning.claim, rule: decidedBy(winning, entry) });
   }
-  return { defeats, contenders: new Set(Array.from(rivals.keys(), (claim) => claim.owner)) };
+  const contenders = new Set<NodeRecord>();
+  for (const entry of ranked) {
+    const others = rivals.get(entry.claim) ?? [];
+    if (others.some((rival) => isOpen(entry, ranks.get(rival)))) contenders.add(entry.claim.owner);
+  }
+  return { defeats, contenders };
+}
+
+/**
+ * Whether it matters to a rivalry if the first claim is vouched for. A claim that covers several and is not vouched for itself is heard
+ * after all that it covers: else one annotation, `10.0.0.0/8`, would make every agent read every Node.
+ */
+function isOpen(own: Rank, rival: Rank | undefined): boolean {
+  return rival === undefined || own.covering || !rival.covering || rival.vouched;
 }
 
 /** Who contends with whom, before anybody is asked. */

@@ -61,7 +61,7 @@ export class Mesher {
   readonly #claimsRead = new ClaimsRead();
   #evidenceTriedAt = Number.NEGATIVE_INFINITY;
   #clockGuarded = false;
-  #inputs: readonly unknown[] = [];
+  #made: { readonly plan: MeshPlan; readonly of: readonly unknown[] } | undefined;
 
   constructor(options: MesherOptions) {
     this.#options = options;
@@ -146,20 +146,19 @@ export class Mesher {
   }
 
   async #settledPlan(own: OwnNode): Promise<MeshPlan> {
-    const { records, client, clock, kernel } = this.#options;
+    const { records, clock, kernel } = this.#options;
     this.evidence = forgetGone(this.evidence, records.records());
     let plan = this.#planned(own);
     const due =
       remaining(this.#evidenceTriedAt, EVIDENCE_PACE, clock.now()) === 0 && records.status().connected;
     // Until it is read anew, what was known decides: who is in force stays.
-    const claimants = records.records();
-    const unsure = [...plan.contested, ...this.#claimsRead.outdated(this.evidence, claimants)];
+    const unsure = [...plan.contested, ...this.#claimsRead.outdated(this.evidence, records.records())];
     if (unsure.length > 0 && due) {
       this.#evidenceTriedAt = clock.now();
-      const before = this.evidence;
-      this.evidence = await readEvidence(client, unsure, before);
-      this.#claimsRead.read(before, this.evidence, claimants);
-      plan = this.#planned(own);
+      plan = await this.#askAbout(unsure, own);
+      // What is vouched for may depend on others' word in turn.
+      const more = plan.contested.filter((name) => !unsure.includes(name));
+      if (more.length > 0) plan = await this.#askAbout(more, own);
     }
     const holders = keepProved({ plan, statuses: kernel.statuses, holders: this.evidence.keyHolders });
     if (holders !== this.evidence.keyHolders) {
@@ -170,22 +169,29 @@ export class Mesher {
     return plan;
   }
 
+  async #askAbout(names: readonly string[], own: OwnNode): Promise<MeshPlan> {
+    const { client, records } = this.#options;
+    const [before, claimants] = [this.evidence, records.records()];
+    this.evidence = await readEvidence(client, names, before);
+    this.#claimsRead.read(before, this.evidence, claimants);
+    return this.#planned(own);
+  }
+
   /** The same object as before when nothing that it is made of changed. */
   #planned(own: OwnNode): MeshPlan {
     const { records, config } = this.#options;
     const inputs = [records.records(), own, this.evidence, ...this.keys];
-    const same =
-      this.plan !== undefined &&
-      inputs.length === this.#inputs.length &&
-      inputs.every((input, at) => input === this.#inputs[at]);
-    if (same && this.plan !== undefined) return this.plan;
-    this.#inputs = inputs;
-    return planMesh({
+    const made = this.#made;
+    if (made?.of.length === inputs.length && inputs.every((input, at) => input === made.of[at]))
+      return made.plan;
+    const plan = planMesh({
       self: this.#selfRecord(own),
       records: records.records(),
       config,
       evidence: this.evidence,
     });
+    this.#made = { plan, of: inputs };
+    return plan;
   }
 
   #selfRecord(own: OwnNode): NodeRecord {

@@ -61,7 +61,17 @@ describe('who is right', () => {
     const result = planOf([wide, one, two]);
     assert.deepEqual(winners(result), ['n3', 'n4']);
     assert.match(result.refused[0]?.message ?? '', /covers claims of several Nodes/);
-    assert.deepEqual(result.contested, ['n2', 'n3', 'n4']);
+    assert.deepEqual(
+      result.contested,
+      ['n2'],
+      'the others need not be read as long as nobody vouches for it',
+    );
+    const vouched = new Map([[wide.uid, { podCIDRs: [prefix('10.200.0.0/16')], addresses: [] }]]);
+    const asked = planOf([wide, one, two], { evidence: { ...noEvidence, nodes: vouched } });
+    assert.deepEqual(asked.contested, ['n3', 'n4']);
+    const refused = new Map([[wide.uid, { podCIDRs: [], addresses: [] }]]);
+    const settled = planOf([wide, one, two], { evidence: { ...noEvidence, nodes: refused } });
+    assert.deepEqual([winners(settled), settled.contested], [['n3', 'n4'], []]);
     assert.deepEqual(winners(planOf([wide, one])), ['n2']);
   });
 

@@ -150,4 +150,25 @@ describe('the agent meshes its node with the others', () => {
     assert.equal(now.peers.find((peer) => peer.node === 'n2')?.state, 'routed');
     assert.ok(n1.listed('peer').some((peer) => peer.startsWith('peer n2') && peer.includes('10.244.2.0/24')));
   });
+
+  it('goes on with what it knows while nobody says who is right', async () => {
+    await lab.now.mesh();
+    const { 'sheath.dev/generations': theirs = '' } = await lab.now.annotations('n3');
+    lab.now.server.inject({ kind: 'status', verb: 'get', resource: 'nodes' });
+    await createNode(lab.now.target, {
+      name: 'a-thief',
+      podCIDRs: ['10.244.9.0/24'],
+      addresses: ['192.0.2.9'],
+      annotations: {
+        'sheath.dev/generations': theirs.replace(/"publicKey":"[^"]+"/, `"publicKey":"${'A'.repeat(42)}I="`),
+        'sheath.dev/endpoints': '192.0.2.9',
+        'sheath.dev/prefixes': '10.244.2.0/24',
+      },
+    });
+    await until(
+      'the contention is told',
+      () => lab.now.status('n1'),
+      ({ refused }) => refused.some(({ code }) => code === 'PREFIX_CLAIMED'),
+    );
+  });
 });
