@@ -104,7 +104,7 @@ async function route(parts: Parts, { desired, live }: Live, outcome: Outcome): P
     await parts.routes.refresh(routes, indexesOf(live), plan.routing);
     await parts.rules.refresh(routes);
     const added = await parts.routes.add(outcome, plan.routing);
-    const ruled = await parts.rules.add(outcome, plan.routing);
+    const ruled = await parts.rules.add(outcome, plan);
     const unruled = await parts.rules.remove(outcome);
     const removed = await parts.routes.remove(outcome);
     const device = live[0];

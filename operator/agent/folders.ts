@@ -1,7 +1,7 @@
 /** Where the agent keeps what outlives it; `sheath cleanup` looks in the same places. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
+import { makeFolder } from '../files.ts';
 
 const DEFAULT_RUN_DIR = '/run/sheath';
 
@@ -25,8 +25,8 @@ export function wireguardGoFolder(runDir: string): string | undefined {
 /** @throws OperatorError `STATE_DIR_UNREADABLE` */
 export async function makeStateDir(stateDir: string): Promise<void> {
   try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    await mkdir(kernelFolder(stateDir), { recursive: true, mode: 0o700 });
+    await makeFolder(stateDir, 0o700);
+    await makeFolder(kernelFolder(stateDir), 0o700);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new OperatorError(

@@ -51,6 +51,8 @@ type Gauges = ReturnType<typeof createGauges>;
 function createGauges(registers: Registry[]) {
   const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
     new Gauge<Label>({ name, help, labelNames: [...labelNames], registers });
+  const counter = (name: string, help: string) =>
+    new Counter<'peer'>({ name, help, labelNames: ['peer'], registers });
   return {
     info: gauge('sheath_peer_info', 'A peer and the way to it', ['peer', 'generation', 'driver', 'endpoint']),
     state: gauge('sheath_peer_state', '1 for the state that a peer is in', ['peer', 'state']),
@@ -59,14 +61,11 @@ function createGauges(registers: Registry[]) {
       'When the last handshake with a peer was',
       ['peer'],
     ),
-    received: gauge(
+    received: counter(
       'sheath_peer_receive_bytes_total',
       'Bytes received from a peer, since its device was made',
-      ['peer'],
     ),
-    sent: gauge('sheath_peer_transmit_bytes_total', 'Bytes sent to a peer, since its device was made', [
-      'peer',
-    ]),
+    sent: counter('sheath_peer_transmit_bytes_total', 'Bytes sent to a peer, since its device was made'),
     peers: gauge('sheath_mesh_peers', 'How many peers are in each state', ['state']),
     generation: gauge('sheath_generation', 'The newest generation of keys that this node holds'),
     keyAge: gauge('sheath_key_age_seconds', 'Age of the key of that generation'),
@@ -94,7 +93,7 @@ function fill(gauges: Gauges, status: AgentStatus): void {
       1,
     );
     if (peer.lastHandshake !== undefined) gauges.handshake.set(labels, peer.lastHandshake / 1000);
-    gauges.received.set(labels, peer.receivedBytes);
-    gauges.sent.set(labels, peer.sentBytes);
+    gauges.received.inc(labels, peer.receivedBytes);
+    gauges.sent.inc(labels, peer.sentBytes);
   }
 }

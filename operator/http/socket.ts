@@ -1,8 +1,9 @@
 /** `agent.sock`: one agent a run directory, known by who answers on the socket. */
-import { chmod, mkdir, rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { OperatorError } from '../errors.ts';
+import { makeFolder } from '../files.ts';
 import { type Listening, listen, type ServerOptions } from './server.ts';
 
 export function socketPath(runDir: string): string {
@@ -19,7 +20,7 @@ export async function listenOnSocket(runDir: string, options: ServerOptions): Pr
     );
   }
   try {
-    await mkdir(runDir, { recursive: true, mode: 0o755 });
+    await makeFolder(runDir, 0o755);
     await rm(path, { force: true });
     const listening = await withUmask(0o177, () => listen(options, { path }));
     await chmod(path, 0o600);

@@ -72,6 +72,8 @@ describe('the doors of the agent', () => {
     assert.match(text, /sheath_mesh_peers\{state="routed"\} 1/);
     assert.match(text, /sheath_build_info\{version="9\.9\.9"\} 1/);
     assert.match(text, /sheath_generation 1/);
+    assert.match(text, /# TYPE sheath_peer_receive_bytes_total counter\n/);
+    assert.match(text, /sheath_peer_receive_bytes_total\{peer="n2"\} \d+/);
     await deleteNode(lab.now.target, 'n2');
     await until('n2 vanishes', metrics, (body) => !body.includes('peer="n2"'));
     assert.equal((await ask({ port }, '/plan')).status, 404);

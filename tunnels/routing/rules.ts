@@ -1,5 +1,6 @@
 /** Rules: what sends packets to our tables. They come last and go first. */
-import type { RoutePlan, RoutingConfig, RuleEntry } from '../../mesh/types.ts';
+import { familyOfPrefix } from '../../mesh/prefix.ts';
+import type { MeshPlan, RoutePlan, RoutingConfig, RuleEntry } from '../../mesh/types.ts';
 import { Delta } from '../delta.ts';
 import { change, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
@@ -22,9 +23,9 @@ export class Rules {
   }
 
   /** @returns the families of which rules were added. */
-  async add(outcome: Outcome, routing: RoutingConfig): Promise<ReadonlySet<4 | 6>> {
+  async add(outcome: Outcome, plan: MeshPlan): Promise<ReadonlySet<4 | 6>> {
     const updates = this.#delta.updates().filter(({ wanted }) => this.#free(wanted));
-    this.#complain(outcome, routing);
+    this.#complain(outcome, plan);
     const results = await this.#kernel.netlink.write(
       updates.map(({ wanted }): Write => ({ type: 'addRule', rule: wanted })),
     );
@@ -88,23 +89,33 @@ export class Rules {
     );
   }
 
-  #complain(outcome: Outcome, routing: RoutingConfig): void {
+  /** Before the first peer needs a rule too: what is in our way at the start is told at the start. */
+  #complain(outcome: Outcome, plan: MeshPlan): void {
+    const ours = rulesToCome(plan);
     for (const foreign of this.#foreign) {
-      for (const key of this.#delta.wantedKeys()) {
-        const ours = this.#delta.wanted(key);
-        if (ours === undefined || ours.family !== foreign.family) continue;
-        const error = conflict(foreign, ours, routing);
-        if (error !== undefined) outcome.failed({ part: 'rule', ...error });
-        if (error !== undefined) break;
-      }
+      const errors = ours.flatMap((rule) => conflict(foreign, rule, plan.routing) ?? []);
+      if (errors[0] !== undefined) outcome.failed({ part: 'rule', ...errors[0] });
     }
   }
+}
+
+/** One rule of each kind and family that a plan can come to need. */
+function rulesToCome({ devices, ownPrefixes, scope, routing }: MeshPlan): readonly RuleChange[] {
+  if (devices.length === 0) return [];
+  const { table, rulePriority, podTable, podRulePriority, fwmark } = routing;
+  return ownPrefixes.flatMap((from) => {
+    const family = familyOfPrefix(from);
+    const unmarked: RuleEntry = { kind: 'unmarked', family, priority: rulePriority, table, ...fwmark };
+    const pods: RuleEntry = { kind: 'from', family, priority: podRulePriority, table: podTable, from };
+    return (scope === 'pods' ? [pods, unmarked] : [unmarked]).map(toRule);
+  });
 }
 
 /** A rule that selects packets by our bit would take our tunnel packets, and we would let its packets pass in clear. */
 const usesMark = (foreign: Rule, ours: RuleChange) => (foreign.mark & foreign.mask & ours.mask) !== 0;
 
 function conflict(foreign: Rule, ours: RuleChange, routing: RoutingConfig) {
+  if (foreign.family !== ours.family) return undefined;
   const text = `rule "${keyOf(foreign)}"`;
   if (foreign.priority === ours.priority) {
     const flag =

@@ -192,6 +192,16 @@ describe(`dataplane with ${userspace ? 'wireguard-go' : "the kernel's WireGuard"
     });
   }
 
+  it('names a rule in its way before the first peer needs one', async () => {
+    ip('rule add priority 95 lookup 100');
+    const alone = desired({ self: 1, peers: [], generations: [7] });
+    const codes = (await machine.set(alone)).errors.map(({ code }) => code);
+    ip('rule del priority 95');
+    assert.deepEqual(codes, ['RULE_FOREIGN']);
+    await takeBack(machine);
+    assert.equal(snapshot(), before);
+  });
+
   it('names a port that another program has', async () => {
     const { createSocket } = await import('node:dgram');
     const socket = createSocket('udp4');
