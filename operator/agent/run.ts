@@ -11,6 +11,7 @@ import { createLog } from '../log.ts';
 import { assemble } from './assemble.ts';
 import { kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
 import { serve } from './serve.ts';
+import { claimNamespace } from './sole.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -46,7 +47,7 @@ export interface AgentOptions {
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
   const config = resolveConfig(options.layers);
-  const { client, description } = await openCluster(
+  const { client, description, reached } = await openCluster(
     {
       kubeconfig: options.kubeconfig,
       context: options.context,
@@ -57,10 +58,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   await makeStateDir(options.stateDir);
   const keyring = Keyring.open(keysFolder(options.stateDir));
   const log = createLog(options.logLevel, options.nodeName);
+  const claim = options.dataplane === undefined ? await claimNamespace() : undefined;
   const dataplane = options.dataplane ?? (await openDataplane(options, config));
   try {
     const clock = options.clock ?? systemClock;
-    const assembled = await assemble({ options, config, client, keyring, dataplane, log, clock });
+    const assembled = await assemble({ options, config, client, reached, keyring, dataplane, log, clock });
     const servers = await serve(options, assembled);
     const { encryption, generation } = config.mesh;
     log.info(
@@ -72,10 +74,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     } finally {
       await Promise.all(servers.map((server) => server.close()));
     }
-    log.info({ event: 'stop' }, 'agent stopped, the tunnels stay up');
+    log.info({ event: 'stop' }, `agent stopped${encryption === 'none' ? '' : ', the tunnels stay up'}`);
   } finally {
     client.close();
     if (options.dataplane === undefined) await dataplane.close();
+    claim?.release();
   }
 }
 
