@@ -23,18 +23,15 @@ function configOf(record: NodeRecord): MeshConfig {
 }
 
 /**
- * Claims that are refused, whoever looks: as the agents say, and as two nodes that are not the claimant would decide. One of each
- * node and code, sorted.
+ * Claims that are refused, whoever looks: as two nodes would decide, one of which is not the claimant. One of each node and code,
+ * sorted. What an agent says that it refuses is its word, not known here: it is shown with its name, among what it answers.
  */
 export function refusals(cluster: Cluster): readonly Refusal[] {
-  const told = cluster.nodes.flatMap(({ agent }) => (agent.answered ? agent.status.refused : []));
   const seen = new Map<string, Refusal>();
-  for (const refusal of [
-    ...told,
-    ...publishers(cluster)
-      .slice(0, 2)
-      .flatMap(({ record }) => planOf(record, cluster).refused),
-  ]) {
+  const decided = publishers(cluster)
+    .slice(0, 2)
+    .flatMap(({ record }) => planOf(record, cluster).refused);
+  for (const refusal of decided) {
     if (!isClaim(refusal)) continue;
     const key = `${refusal.node} ${refusal.code}`;
     if (!seen.has(key)) seen.set(key, refusal);

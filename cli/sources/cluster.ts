@@ -8,6 +8,7 @@ import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { errorCode } from '../explain.ts';
 import { VERSION } from '../version.ts';
+import { parseAnswer } from './answer.ts';
 import { AGENT_LABELS, AGENT_PORT, NAMESPACE } from './deployment.ts';
 import { RUN_DIR, type Source } from './options.ts';
 import { mapLimited } from './pool.ts';
@@ -45,7 +46,7 @@ export async function readCluster(source: Source & { kind: 'cluster' }, context:
     const records = await listRecords(client, context.signal);
     const pods = await findAgents(client, context.signal);
     const nodes = await mapLimited(records, AT_A_TIME, async (record): Promise<ClusterNode> => {
-      const agent = await askAgent(client, pods(record.name), context.signal);
+      const agent = await askAgent(client, { node: record.name, found: pods(record.name) }, context.signal);
       return { node: record.name, record, agent };
     });
     return { now: context.now(), nodes };
@@ -104,7 +105,7 @@ function agentPod(item: unknown): readonly { name: string; node: string }[] {
 
 async function askAgent(
   client: KubeClient,
-  found: ReturnType<FindAgent>,
+  { node, found }: { node: string; found: ReturnType<FindAgent> },
   signal: AbortSignal,
 ): Promise<AgentAnswer> {
   if ('reason' in found) return { answered: false, reason: found.reason };
@@ -113,19 +114,18 @@ async function askAgent(
     const answer = await client.get(path, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN)]),
     });
-    if (!isStatus(answer))
+    const status = parseAnswer(answer);
+    if (status === undefined)
       return { answered: false, reason: `${found.pod} answers, but not as an agent does` };
-    return { answered: true, status: answer };
+    if (status.node !== node)
+      return {
+        answered: false,
+        reason: `${found.pod} answers as the agent of ${status.node}, not of ${node}`,
+      };
+    return { answered: true, status };
   } catch (error) {
     return { answered: false, reason: `its agent ${found.pod} does not answer: ${messageOf(error)}` };
   }
-}
-
-/** Enough to tell an agent's answer from another program's: its version may be another than ours. */
-function isStatus(answer: unknown): answer is AgentStatus {
-  const { node, state, peers, problems, refused, config } = answer as Partial<AgentStatus>;
-  const lists = [peers, problems, refused].every(Array.isArray);
-  return typeof node === 'string' && typeof state === 'string' && lists && typeof config === 'object';
 }
 
 function messageOf(error: unknown): string {

@@ -128,6 +128,61 @@ NOT all encrypted: 2 of 3 Nodes
   });
 });
 
+describe('agents that answer oddly', () => {
+  const deep = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+  const odd: readonly (readonly [string, unknown])[] = [
+    ['a peer whose name is a number', { ...agentOf('n3', []), peers: [{ node: 1 }] }],
+    ['a state that there is not', { ...agentOf('n3', []), state: 'well' }],
+    ['nothing of it', {}],
+    ['a list', []],
+    [
+      'a setting as deep as the sea',
+      { ...agentOf('n3', []), config: { mtu: { value: deep(9), source: 'x' } } },
+    ],
+  ];
+  for (const [name, raw] of odd) {
+    it(`hide nobody else: ${name}`, async () => {
+      const nodes = withNode({ name: 'n3', annotations: annotations(3), agent: { raw } });
+      const { out, code } = await ask(nodes, 'status');
+      assert.match(out, /^NOT all encrypted: 2 of 3 Nodes, 1 could not be asked$/m);
+      assert.match(
+        out.replace(/\s+/g, ' '),
+        /n3: published its keys, but agent-n3 answers, but not as an agent does/,
+      );
+      assert.equal(code, 1);
+    });
+  }
+
+  it('cannot speak for another Node', async () => {
+    const nodes = withNode({ name: 'n3', annotations: annotations(3), agent: agentOf('n1', []) });
+    const { out } = await ask(nodes, 'status');
+    assert.match(out.replace(/\s+/g, ' '), /agent-n3 answers as the agent of n1, not of n3/);
+  });
+
+  it('may be newer: fields that we do not know are left out', async () => {
+    const raw = { ...agentOf('n3', ['n1', 'n2']), colour: 'blue' };
+    const { out, code } = await ask(
+      withNode({ name: 'n3', annotations: annotations(3), agent: { raw } }),
+      'status',
+      '-o',
+      'json',
+    );
+    assert.deepEqual(JSON.parse(out).nodes[2].agent.status, agentOf('n3', ['n1', 'n2']));
+    assert.equal(code, 0);
+  });
+
+  it('refuse others in their own name only', async () => {
+    const refused = [{ node: 'n1', uid: 'u1', code: 'KEY_CLAIMED', message: 'is a thief' }];
+    const n3 = { ...agentOf('n3', ['n1', 'n2']), refused } as const;
+    const nodes = withNode({ name: 'n3', annotations: annotations(3), agent: { raw: n3 } });
+    const { out, code } = await ask(nodes, 'status');
+    assert.match(out, /^ {2}n3: n1: refused: is a thief \(KEY_CLAIMED\)$/m);
+    assert.equal(out.match(/thief/g)?.length, 1);
+    assert.equal(code, 1);
+    assert.deepEqual(JSON.parse((await ask(nodes, 'status', '-o', 'json')).out).refused, []);
+  });
+});
+
 describe('peers of the cluster', () => {
   it('shows each as each sees it', async () => {
     const { out, code } = await ask(WELL, 'peers');

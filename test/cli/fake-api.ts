@@ -10,8 +10,8 @@ import type { AgentStatus } from '../../operator/status.ts';
 export interface FakeNode {
   readonly name: string;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** What its agent answers through the pod proxy; `silent`: there is a pod, but it answers 503. */
-  readonly agent?: AgentStatus | 'silent';
+  /** What its agent answers through the pod proxy; `silent`: there is a pod, but it answers 503; `raw`: no agent's answer. */
+  readonly agent?: AgentStatus | 'silent' | { readonly raw: unknown };
 }
 
 export interface FakeApi {
@@ -64,7 +64,7 @@ function answer(nodes: readonly FakeNode[], path: string): { status: number; bod
   const agent = nodes.find((node) => node.name === name)?.agent;
   if (agent === undefined) return { status: 404, body: { kind: 'Status', message: `no ${path}` } };
   if (agent === 'silent') return { status: 503, body: { kind: 'Status', message: 'connection refused' } };
-  return { status: 200, body: agent };
+  return { status: 200, body: 'raw' in agent ? agent.raw : agent };
 }
 
 function list(items: readonly unknown[]): unknown {
