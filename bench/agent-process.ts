@@ -7,9 +7,12 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelWireGuard } from 'wireguard-tools-wrapper';
 import { nodeName, SELF } from './cluster.ts';
+import { row } from './rows.ts';
 
 const PROGRAM = path.join(import.meta.dirname, '../dist/sheath.mjs');
 const DEVICES = ['sheath0', 'sheath1'];
+/** Milliseconds after which memory is looked at. */
+const REST = 30_000;
 /** `getconf CLK_TCK`: the same on every Linux that Node runs on. */
 const TICKS = 100;
 
@@ -85,6 +88,13 @@ export class AgentProcess {
     if (this.#child.pid === undefined) throw new Error('the agent did not start');
     return this.#child.pid;
   }
+}
+
+/** What it holds when nothing happens any more. */
+export async function restingMemory(agent: AgentProcess, count: number): Promise<void> {
+  await sleep(REST);
+  const mark = { atMost: count === 1000 ? 100 : 125 };
+  row({ what: 'agent: VmRSS at rest', where: `${count} nodes`, value: agent.memory(), unit: 'MiB', mark });
 }
 
 async function peers(wireguard: KernelWireGuard): Promise<number> {

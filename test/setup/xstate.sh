@@ -9,6 +9,6 @@ if [ -n "$(find "$library" -newer "$HERE/../kernel/uml-xstate.c" 2>/dev/null)" ]
 sh "$HERE/packages.sh" gcc=gcc
 [ -e /usr/include/stdlib.h ] || sh "$HERE/packages.sh" libc-headers=libc6-dev
 mkdir -p "$CACHE"
-gcc -shared -fPIC -O2 -o "$library.part" "$HERE/../kernel/uml-xstate.c"
-mv "$library.part" "$library"
+gcc -shared -fPIC -O2 -o "$library.part.$$" "$HERE/../kernel/uml-xstate.c"
+mv "$library.part.$$" "$library"
 echo "$library"
