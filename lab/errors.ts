@@ -3,6 +3,8 @@ export type LabErrorCode =
   | 'LAB_ABSENT'
   | 'LAB_NAME_INVALID'
   | 'LAB_NODE_UNKNOWN'
+  | 'LAB_NODE_TAKEN'
+  | 'LAB_NODES_LEFT'
   | 'LAB_NOT_PERMITTED'
   | 'LAB_PROGRAM_MISSING'
   | 'LAB_API_SILENT'

@@ -3,16 +3,16 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { ApiError, type ApiTarget, apiTarget, call } from '../api-client.ts';
+import { apiTarget } from '../api-client.ts';
 import { LabError } from '../errors.ts';
-import { createNode, deleteNode } from '../node-objects.ts';
 import { run } from '../processes.ts';
 import { labProgram } from '../program.ts';
 import { forgetMemory, inNode, nodeNamed, startAgent, stopAgent, untilAgents } from './agents.ts';
 import { startApi, stopApi } from './api.ts';
 import { createFolder, LABS_FOLDER, type Lab, openLab, removeFolder, writeSpec } from './folder.ts';
 import { createNodeNetwork, createUnderlay, destroyNamespaces, destroyNodeNetwork } from './network.ts';
-import { namespacePrefix, topology } from './topology.ts';
+import { createObjects, deleteObjects, requireFreeNames, writeMesh } from './objects.ts';
+import { namespacePrefix, type Topology, topology } from './topology.ts';
 
 export interface LabOptions {
   /** `lab` unless told otherwise; several labs can stand side by side. */
@@ -40,9 +40,13 @@ export interface LabOptions {
 /** Builds the lab and resolves when every agent is where it should be; takes everything back when it cannot. */
 export async function labUp(options: LabOptions = {}): Promise<Lab> {
   requireRoot();
+  const size = sizeOf(options);
+  if (options.kubeconfig !== undefined) await requireFreeNames(await apiTarget(options.kubeconfig), size);
   const lab = await createFolder({
-    name: options.name ?? 'lab',
-    ...sizeOf(options),
+    name: size.name,
+    nodes: size.nodes,
+    pods: size.pods,
+    ipv6: size.ipv6,
     program: [...(options.program ?? labProgram())],
     encryption: options.encryption ?? 'none',
     through: options.through ?? 'flag',
@@ -54,15 +58,14 @@ export async function labUp(options: LabOptions = {}): Promise<Lab> {
     return lab;
   } catch (error) {
     if (!options.signal?.aborted) await keepLogs(lab);
-    await labDown(lab.name);
+    await labDown(lab.name).catch((left: Error) => options.progress?.(left.message));
     throw error;
   }
 }
 
-function sizeOf(options: LabOptions) {
-  const size = { nodes: options.nodes ?? 3, pods: options.pods ?? 1, ipv6: options.ipv6 ?? false };
-  topology({ name: options.name ?? 'lab', ...size });
-  return size;
+function sizeOf(options: LabOptions): Topology {
+  const { name = 'lab', nodes = 3, pods = 1, ipv6 = false } = options;
+  return topology({ name, nodes, pods, ipv6 });
 }
 
 async function build(lab: Lab, options: LabOptions): Promise<void> {
@@ -137,19 +140,25 @@ export async function setEncryption(
   return lab;
 }
 
-/** Ends a lab and removes all of it, whole or half-made; says whether there was anything. */
+/** Ends a lab and removes all of it, whole or half-made; says whether there was anything. Throws `LAB_NODES_LEFT` last. */
 export async function labDown(name = 'lab'): Promise<boolean> {
   requireRoot();
   topology({ name, nodes: 1, pods: 1, ipv6: false });
   const lab = await openLab(name).catch(() => undefined);
+  let left: Error | undefined;
   if (lab) {
     for (const node of lab.topology.members) await stopAgent(lab, node, 'SIGKILL');
-    if (lab.spec.kubeconfig !== undefined) await deleteObjects(lab);
+    if (lab.spec.kubeconfig !== undefined) {
+      await deleteObjects(lab).catch((error: Error) => {
+        left = error;
+      });
+    }
     await stopApi(lab);
   }
   const namespaces = await destroyNamespaces(namespacePrefix(name));
   await removeFolder(name);
   await rmdir(LABS_FOLDER).catch(() => undefined);
+  if (left) throw left;
   return lab !== undefined || namespaces > 0;
 }
 
@@ -174,39 +183,6 @@ export async function startNode(lab: Lab, name: string): Promise<void> {
 /** Runs a command inside a node and returns its standard output. Throws `CommandError`. */
 export function runInNode(lab: Lab, name: string, command: readonly string[]): Promise<string> {
   return run(inNode(lab, nodeNamed(lab, name), command));
-}
-
-async function createObjects(lab: Lab): Promise<void> {
-  const target = await apiTarget(lab.kubeconfig);
-  for (const { name, podCIDRs, addresses } of lab.topology.members) {
-    await createNode(target, { name, podCIDRs, addresses }).catch(unlessThere);
-  }
-  if (lab.spec.through === 'resource') await writeMesh(target, lab.spec.encryption);
-}
-
-async function deleteObjects(lab: Lab): Promise<void> {
-  const target = await apiTarget(lab.kubeconfig).catch(() => undefined);
-  if (!target) return;
-  for (const { name } of lab.topology.members) await deleteNode(target, name).catch(() => undefined);
-}
-
-async function writeMesh(target: ApiTarget, encryption: string): Promise<void> {
-  const name = 'default';
-  await call(target, {
-    method: 'PATCH',
-    path: `/apis/sheath.dev/v1alpha1/encryptionmeshes/${name}?fieldManager=sheath-lab&force=true`,
-    body: {
-      apiVersion: 'sheath.dev/v1alpha1',
-      kind: 'EncryptionMesh',
-      metadata: { name },
-      spec: { encryption },
-    },
-    headers: { 'content-type': 'application/apply-patch+yaml' },
-  });
-}
-
-function unlessThere(error: unknown): void {
-  if (!(error instanceof ApiError) || error.status !== 409) throw error;
 }
 
 /** `sheath` on the PATH of `lab exec`. */
