@@ -86,7 +86,7 @@ const schema = z.object({
 export function parseAnswer(answer: unknown): AgentStatus | undefined {
   const parsed = schema.safeParse(answer);
   // Codes and public keys are only shown: those of a newer agent are as good as ours.
-  return parsed.success ? (parsed.data as AgentStatus) : undefined;
+  return parsed.success ? (parsed.data as unknown as AgentStatus) : undefined;
 }
 
 function setting(depth: number): z.ZodType {

@@ -35,6 +35,8 @@ const PAGE = 500;
 /** Agents asked at a time: each goes through the API server. */
 const AT_A_TIME = 16;
 const ANSWER_WITHIN = 5000;
+/** Bytes: ten times what an agent with 5000 peers answers; a bomb of gzip has more. */
+const ANSWER_MAX = 16 * 1024 * 1024;
 
 /** @throws OperatorError, KubeError; CliError where the cluster was only asked because there is no agent here */
 export async function readCluster(source: Source & { kind: 'cluster' }, context: Context): Promise<Cluster> {
@@ -113,6 +115,7 @@ async function askAgent(
   try {
     const answer = await client.get(path, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN)]),
+      limit: ANSWER_MAX,
     });
     const status = parseAnswer(answer);
     if (status === undefined)

@@ -9,7 +9,8 @@ const METADATA_LIST = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.
 const WATCH_SILENCE = 150_000;
 
 export interface KubeClient {
-  get(path: string, options?: Asked): Promise<unknown>;
+  /** `limit`: bytes, inflated, that are too many. @throws KubeError */
+  get(path: string, options?: Asked & { readonly limit?: number }): Promise<unknown>;
   /** Page after page; all of one list have the same resource version. */
   list(path: string, options: ListOptions): AsyncGenerator<ListPage>;
   /** Until the server ends it, which is no error. @throws KubeError */
@@ -62,8 +63,11 @@ export interface ApplyOptions extends Asked {
 }
 
 export function createKubeClient(transport: Transport): KubeClient {
-  const json = async (call: Parameters<Transport['send']>[0]) =>
-    parsed(await textOf(await transport.send(call)), call.path);
+  const json = async (call: Parameters<Transport['send']>[0], limit?: number) => {
+    const text = await textOf(await transport.send(call), limit);
+    if (limit !== undefined && Buffer.byteLength(text) >= limit) throw tooLarge(call.path, limit);
+    return parsed(text, call.path);
+  };
   const write = (
     method: 'POST' | 'PATCH',
     path: string,
@@ -77,7 +81,7 @@ export function createKubeClient(transport: Transport): KubeClient {
       ...(more.accept === undefined ? {} : { accept: more.accept }),
     });
   return {
-    get: (path, options = {}) => json({ method: 'GET', path, signal: options.signal }),
+    get: (path, options = {}) => json({ method: 'GET', path, signal: options.signal }, options.limit),
     list: (path, options) => listPages(json, path, options),
     watch: (path, options) => watchEvents(transport, path, options),
     apply: (path, object, options) =>
@@ -197,6 +201,10 @@ function watchEvent(raw: unknown, path: string): WatchEvent {
     default:
       throw new KubeError('MALFORMED', `watch ${path}: an event of type ${String(type)}`);
   }
+}
+
+function tooLarge(path: string, limit: number): KubeError {
+  return new KubeError('MALFORMED', `${path.split('?')[0]}: the answer has ${limit} bytes or more`);
 }
 
 function parsed(text: string, path: string): unknown {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { gzipSync } from 'node:zlib';
 import type { AgentStatus } from '../../operator/status.ts';
 import { type FakeNode, startFakeApi } from './fake-api.ts';
 import { MINUTE, NOW, peer, status } from './fixtures.ts';
@@ -152,6 +153,13 @@ describe('agents that answer oddly', () => {
       assert.equal(code, 1);
     });
   }
+
+  it("fill nobody's memory: a bomb of gzip is cut", async () => {
+    const raw = gzipSync(`{"node":"${'x'.repeat(20 * 1024 * 1024)}"}`);
+    const nodes = withNode({ name: 'n3', annotations: annotations(3), agent: { raw } });
+    const { out } = await ask(nodes, 'status');
+    assert.match(out.replace(/\s+/g, ' '), /the answer has 16777216 bytes or more/);
+  });
 
   it('cannot speak for another Node', async () => {
     const nodes = withNode({ name: 'n3', annotations: annotations(3), agent: agentOf('n1', []) });

@@ -10,7 +10,7 @@ import type { AgentStatus } from '../../operator/status.ts';
 export interface FakeNode {
   readonly name: string;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** What its agent answers through the pod proxy; `silent`: there is a pod, but it answers 503; `raw`: no agent's answer. */
+  /** What its agent answers through the pod proxy; `silent`: there is a pod, but it answers 503; `raw`: no agent's answer (bytes: by gzip). */
   readonly agent?: AgentStatus | 'silent' | { readonly raw: unknown };
 }
 
@@ -23,8 +23,12 @@ export interface FakeApi {
 export async function startFakeApi(nodes: readonly FakeNode[]): Promise<FakeApi> {
   const server = createServer((request, response) => {
     const { status, body } = answer(nodes, (request.url ?? '').split('?')[0] ?? '');
-    response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(body));
+    const packed = body instanceof Uint8Array;
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      ...(packed ? { 'content-encoding': 'gzip' } : {}),
+    });
+    response.end(packed ? body : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const folder = await mkdtemp(join(tmpdir(), 'sheath-cli-'));
