@@ -12,6 +12,7 @@ import { startApi, stopApi } from './api.ts';
 import { createFolder, LABS_FOLDER, type Lab, openLab, removeFolder, writeSpec } from './folder.ts';
 import { createNodeNetwork, createUnderlay, destroyNamespaces, destroyNodeNetwork } from './network.ts';
 import { createObjects, deleteObjects, requireFreeNames, writeMesh } from './objects.ts';
+import { isSettled } from './settled.ts';
 import { namespacePrefix, type Topology, topology } from './topology.ts';
 
 export interface LabOptions {
@@ -102,15 +103,14 @@ async function build(lab: Lab, options: LabOptions): Promise<void> {
   });
 }
 
-/** Every agent answers, and where there is encryption it has reached everybody. */
+/** Every agent answers, and where there is encryption it has reached every other node of the lab. */
 export async function untilSettled(
   lab: Lab,
   options: Pick<LabOptions, 'patience' | 'signal'> = {},
 ): Promise<void> {
-  const wanted = lab.spec.encryption === 'none' ? ['plaintext', 'alone'] : ['encrypted', 'alone'];
-  const peers = lab.topology.members.length - 1;
-  // A state counts once the agent knows of everybody: a younger one says "alone" of a lab that is still being built.
-  await untilAgents(lab, (status) => wanted.includes(status.state) && status.peers.length === peers, {
+  const members = lab.topology.members.map(({ name }) => name);
+  const { encryption } = lab.spec;
+  await untilAgents(lab, (status) => isSettled(status, { members, encryption }), {
     patience: options.patience ?? 60_000,
     ...(options.signal && { signal: options.signal }),
   });
