@@ -1,4 +1,5 @@
 import { CliError, EXIT, type ExitCode } from './exit.ts';
+import { printable } from './format/table.ts';
 
 /** Errors that do not bring an exit code of their own; what is not here is `EXIT.wrong`. */
 const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
@@ -19,7 +20,7 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
 /** One line for whoever typed the command, and the exit code that goes with it. */
 export function explain(error: unknown): { message: string; exitCode: ExitCode } {
   if (error instanceof CliError) return { message: inOneLine(error.message), exitCode: error.exitCode };
-  if (!(error instanceof Error)) return { message: String(error), exitCode: EXIT.wrong };
+  if (!(error instanceof Error)) return { message: inOneLine(String(error)), exitCode: EXIT.wrong };
   return { message: inOneLine(error.message), exitCode: ownExitCode(error) ?? exitCodeOf(errorCode(error)) };
 }
 
@@ -41,6 +42,12 @@ export function errorCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Part of it may be an API server's, or a file's. */
 function inOneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, '; ');
+  return printable(
+    text
+      .trim()
+      .replace(/\s*\n\s*/g, '; ')
+      .replaceAll('\t', ' '),
+  );
 }
