@@ -1,15 +1,27 @@
 /** What a plan knows of this node and its configuration, worked out once. */
 import type { PublicKey } from '../keys/generation.ts';
+import { rangeOfAddress } from './address.ts';
 import { ClaimIndex } from './claim-index.ts';
 import { type Claim, claimsOf } from './claims.ts';
 import { familiesOf } from './lists.ts';
 import { firstAddress, hostPrefix, lengthOf, type Range, rangeOf } from './prefix.ts';
 import { type Screened, screen } from './screening.ts';
-import type { DevicePlan, Family, MeshConfig, NodeRecord, PeerPlan, Prefix, Refusal } from './types.ts';
+import type {
+  Address,
+  DevicePlan,
+  Family,
+  MeshConfig,
+  NodeRecord,
+  PeerPlan,
+  Prefix,
+  Refusal,
+} from './types.ts';
 
 export interface Context {
   readonly self: NodeRecord;
   readonly config: MeshConfig;
+  /** Where this node reaches the API server. */
+  readonly reserved: readonly Address[];
   /** Oldest generation first. */
   readonly devices: readonly DevicePlan[];
   readonly families: readonly Family[];
@@ -17,9 +29,12 @@ export interface Context {
   readonly ownKeys: ReadonlySet<PublicKey>;
   readonly clusterRanges: readonly Range[];
   readonly nodeRanges: readonly Range[];
+  readonly reservedRanges: readonly { readonly address: Address; readonly range: Range }[];
   /** Of the records of the last plan, and what was made of each. */
   readonly index: ClaimIndex<Remembered>;
 }
+
+type Basis = Pick<Context, 'self' | 'config' | 'reserved'>;
 
 /** What was made of a record last. */
 export interface Remembered extends Screened {
@@ -39,36 +54,37 @@ const contexts = new WeakMap<NodeRecord, Context>();
 let latest: Context | undefined;
 
 /**
- * The context of this node and configuration. Equal ones get the same context, so that the plan of an unchanged record is the
+ * The context of this node, its configuration and its way to the API server. Equal ones get the same context, so that the plan of an unchanged record is the
  * same object as before: that, and nothing else, is remembered.
  */
-export function contextOf(self: NodeRecord, config: MeshConfig): Context {
+export function contextOf(self: NodeRecord, config: MeshConfig, reserved: readonly Address[]): Context {
   const known = contexts.get(self);
-  if (known?.config === config) return known;
-  const text = relevant(self, config);
-  const same = [known, latest].find(
-    (context) => context !== undefined && relevant(context.self, context.config) === text,
-  );
-  latest = same ?? createContext(self, config);
+  if (known?.config === config && known.reserved === reserved) return known;
+  const text = relevant({ self, config, reserved });
+  const same = [known, latest].find((context) => context !== undefined && relevant(context) === text);
+  latest = same ?? createContext({ self, config, reserved });
   contexts.set(self, latest);
   return latest;
 }
 
 /** What a plan rests on; what we say that we send on, for instance, changes no peer. */
-function relevant({ name, uid, generations, endpoints, prefixes }: NodeRecord, config: MeshConfig): string {
-  return JSON.stringify([name, uid, generations, endpoints, prefixes, config]);
+function relevant({ self, config, reserved }: Basis): string {
+  const { name, uid, generations, endpoints, prefixes } = self;
+  return JSON.stringify([name, uid, generations, endpoints, prefixes, config, reserved]);
 }
 
-function createContext(self: NodeRecord, config: MeshConfig): Context {
+function createContext({ self, config, reserved }: Basis): Context {
   const context: Context = {
     self,
     config,
+    reserved,
     devices: planDevices(self, config),
     families: familiesOf(self.endpoints),
     ownClaims: claimsOf(self),
     ownKeys: new Set(self.generations.map(({ publicKey }) => publicKey)),
     clusterRanges: config.clusterPrefixes.map(rangeOf),
     nodeRanges: config.nodePrefixes.map(rangeOf),
+    reservedRanges: reserved.map((address) => ({ address, range: rangeOfAddress(address) })),
     index: new ClaimIndex((record) => remember(context, record)),
   };
   return context;

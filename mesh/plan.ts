@@ -6,7 +6,7 @@ import { type BuiltPeer, type Context, contextOf } from './context.ts';
 import { inTurn } from './key-claims.ts';
 import { sorted } from './lists.ts';
 import { buildPeer, type Losses } from './peer.ts';
-import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from './types.ts';
+import type { Address, Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from './types.ts';
 
 export { type KeyContention, keyContenders } from './key-claims.ts';
 
@@ -17,14 +17,18 @@ export interface PlanInput {
   readonly records: readonly NodeRecord[];
   readonly config: MeshConfig;
   readonly evidence: Evidence;
+  /** Where this node reaches the API server, sorted: behind no peer, whoever claims it. Default: none. */
+  readonly reserved?: readonly Address[];
 }
+
+const NONE: readonly Address[] = [];
 
 /**
  * A record that did not change, and whose claims are judged as before, gives the same `PeerPlan` object as before: what changed
  * is told by `===`. While `contested` is not empty the plan is provisional: read those Nodes into `evidence.nodes` first.
  */
-export function plan({ self, records, config, evidence }: PlanInput): MeshPlan {
-  const context = contextOf(self, config);
+export function plan({ self, records, config, evidence, reserved = NONE }: PlanInput): MeshPlan {
+  const context = contextOf(self, config, reserved);
   const base = {
     self: self.name,
     encryption: config.encryption,

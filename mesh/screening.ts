@@ -43,6 +43,12 @@ function screenPrefix(context: Context, claim: Claim, all: readonly Claim[]): Re
       code: 'PREFIX_INVALID',
       message: `${claim.text} holds the node's own address ${inside.text}, which the tunnel itself needs`,
     };
+  const reserved = context.reservedRanges.find((each) => contains(claim, each.range));
+  if (reserved !== undefined)
+    return {
+      code: 'PREFIX_INVALID',
+      message: `${claim.text} holds ${reserved.address}, where this node reaches the API server; remove it from the prefixes of ${claim.owner.name}`,
+    };
   if (context.nodeRanges.some((range) => overlaps(range, claim)) && !isIn(context.clusterRanges, claim))
     return {
       code: 'PREFIX_INVALID',

@@ -141,7 +141,7 @@ export class Agent {
     // Without the others' records every peer in the kernel would look like one that is gone.
     if (source === 'none' || (source === 'disk' && !this.#diskWillDo)) return;
     const startedAt = performance.now();
-    const { clear, evidence } = mesher;
+    const { clear, evidence, reserved } = mesher;
     const outcome = await mesher.turn();
     if (outcome === undefined) return;
     narrator.turned(outcome.report, (performance.now() - startedAt) / 1000);
@@ -149,7 +149,8 @@ export class Agent {
     if (failure !== undefined) return this.#die(failure);
     this.#turned = true;
     this.#lastTurnAt = clock.now();
-    if (mesher.clear !== clear || mesher.evidence !== evidence) this.#api.known();
+    const known = mesher.clear === clear && mesher.evidence === evidence && mesher.reserved === reserved;
+    if (!known) this.#api.known();
     this.#api.publish();
     this.#schedule(outcome, clock.now());
   }

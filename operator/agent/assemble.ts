@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { ResolvedConfig } from '../config/resolve.ts';
 import { createMetrics, type Metrics } from '../http/metrics.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { ReachedAddresses } from '../kube/reached.ts';
 import { type Knowledge, loadKnowledge, saveKnowledge, touchKnowledge } from '../records/disk.ts';
 import { NodeRecords } from '../records/nodes.ts';
 import { Agent } from './agent.ts';
@@ -22,6 +23,7 @@ export interface Ingredients {
   readonly options: AgentOptions;
   readonly config: ResolvedConfig;
   readonly client: KubeClient;
+  readonly reached: ReachedAddresses;
   readonly keyring: Keyring;
   readonly dataplane: Dataplane;
   readonly log: Logger;
@@ -42,10 +44,11 @@ export interface Assembled {
 
 /** @throws OperatorError `STATE_DIR_UNREADABLE` */
 export async function assemble(ingredients: Ingredients): Promise<Assembled> {
-  const { options, config, client, keyring, dataplane, log, clock } = ingredients;
+  const { options, config, client, reached, keyring, dataplane, log, clock } = ingredients;
   const { nodeName, stateDir, version } = options;
   const random = options.random ?? Math.random;
   const kept = await keptKnowledge(ingredients);
+  for (const address of kept?.reserved ?? []) reached.see(address);
   const problems = new Problems(clock, log);
   const events = new Events();
   const metrics = createMetrics(() => view.status());
@@ -93,6 +96,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     config: config.mesh,
     facts: { version, mode: config.mesh.mode, cannot: [] },
     client,
+    reached,
     records,
     keyring,
     kernel,
@@ -150,8 +154,8 @@ async function keptKnowledge({ options, log }: Ingredients): Promise<Knowledge |
   return kept?.own.name === options.nodeName ? kept : undefined;
 }
 
-function knowledge({ own, evidence, clear }: Mesher, records: NodeRecords): Knowledge | undefined {
+function knowledge({ own, evidence, clear, reserved }: Mesher, records: NodeRecords): Knowledge | undefined {
   const kept = records.kept();
   if (own === undefined || kept === undefined) return undefined;
-  return { ...kept, own, evidence, ...(clear === undefined ? {} : { clear }) };
+  return { ...kept, own, evidence, reserved, ...(clear === undefined ? {} : { clear }) };
 }

@@ -8,10 +8,11 @@ import type { Keyring, KeyringEntry } from '../../keys/keyring.ts';
 import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import { plan as planMesh } from '../../mesh/plan.ts';
 import { formatAnnotations } from '../../mesh/record.ts';
-import type { AgentFacts, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
+import type { Address, AgentFacts, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
 import { type Clock, remaining } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { ReachedAddresses } from '../kube/reached.ts';
 import type { OwnNode } from '../records/disk.ts';
 import type { RecordsSource } from '../records/source.ts';
 import { ClaimsRead, forgetGone, readEvidence } from './evidence.ts';
@@ -25,6 +26,7 @@ export interface MesherOptions {
   readonly config: MeshConfig;
   readonly facts: AgentFacts;
   readonly client: KubeClient;
+  readonly reached: ReachedAddresses;
   readonly records: RecordsSource;
   readonly keyring: Keyring;
   readonly kernel: KernelLoop;
@@ -51,6 +53,8 @@ export class Mesher {
   readonly #options: MesherOptions;
   own: OwnNode | undefined;
   evidence: Evidence;
+  /** Where the API server was reached by the last turn. */
+  reserved: readonly Address[];
   /** Towards whom we may still send in clear; undefined until the first turn. */
   clear: Clear | undefined;
   /** What our Node is to carry; undefined: leave it as it is. */
@@ -67,6 +71,7 @@ export class Mesher {
     this.#options = options;
     this.own = options.kept?.own;
     this.evidence = options.kept?.evidence ?? { nodes: new Map(), keyHolders: new Map() };
+    this.reserved = options.reached.list();
   }
 
   /** Our generations, oldest first. */
@@ -87,6 +92,7 @@ export class Mesher {
   async turn(): Promise<TurnOutcome | undefined> {
     const { own } = this;
     if (own === undefined) return undefined;
+    this.reserved = this.#options.reached.list();
     return this.#options.config.encryption === 'none' ? this.#withdraw(own) : this.#mesh(own);
   }
 
@@ -132,6 +138,7 @@ export class Mesher {
         records: records.records(),
         config: encrypted,
         evidence: this.evidence,
+        reserved: this.reserved,
       });
       const report = await kernel.unroute(this.plan);
       // Whoever learns that our key is gone drops our packets: none may be on its way any more.
@@ -180,7 +187,7 @@ export class Mesher {
   /** The same object as before when nothing that it is made of changed. */
   #planned(own: OwnNode): MeshPlan {
     const { records, config } = this.#options;
-    const inputs = [records.records(), own, this.evidence, ...this.keys];
+    const inputs = [records.records(), own, this.evidence, this.reserved, ...this.keys];
     const made = this.#made;
     if (made?.of.length === inputs.length && inputs.every((input, at) => input === made.of[at]))
       return made.plan;
@@ -189,6 +196,7 @@ export class Mesher {
       records: records.records(),
       config,
       evidence: this.evidence,
+      reserved: this.reserved,
     });
     this.#made = { plan, of: inputs };
     return plan;

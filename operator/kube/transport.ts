@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Access } from './access.ts';
 import { statusError, unreachable } from './errors.ts';
+import { ReachedAddresses } from './reached.ts';
 
 export interface Call {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
@@ -23,6 +24,8 @@ export interface Call {
 }
 
 export interface Transport {
+  /** The remote ends of all connections on which the server answered. */
+  readonly reached: ReachedAddresses;
   /**
    * The body of a 2xx answer, inflated.
    * @throws KubeError for any other answer, or none; the signal's reason when it aborted
@@ -36,6 +39,7 @@ const ERROR_BODY_MAX = 64 * 1024;
 
 export function createTransport(access: Access, userAgent: string): Transport {
   const agent = access.agent ?? ownAgent(access);
+  const reached = new ReachedAddresses();
   const send = async (call: Call, fresh: boolean): Promise<IncomingMessage> => {
     const authorization = await access.authorization(fresh);
     const headers: Record<string, string> = {
@@ -48,11 +52,13 @@ export function createTransport(access: Access, userAgent: string): Transport {
         : { 'Content-Type': call.body.type, 'Content-Length': String(Buffer.byteLength(call.body.text)) }),
     };
     const answer = await exchange(access.server, call, { agent, headers });
+    reached.see(answer.socket.remoteAddress);
     if (answer.statusCode !== 401 || fresh) return answer;
     answer.destroy();
     return send(call, true);
   };
   return {
+    reached,
     async send(call) {
       const answer = await send(call, false);
       const status = answer.statusCode ?? 0;

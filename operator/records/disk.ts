@@ -17,6 +17,8 @@ export interface Knowledge extends KeptNodes {
   /** Our own Node, as the API server vouched for it. */
   readonly own: OwnNode;
   readonly evidence: Evidence;
+  /** Where the API server was reached, sorted: no pod may claim it. */
+  readonly reserved: readonly Address[];
   /** Uids of the Nodes towards which we may still send in clear; absent when nobody knows. */
   readonly clear?: ReadonlySet<string>;
 }
@@ -67,7 +69,7 @@ export async function loadKnowledge(
 
 /** @throws the error of node:fs */
 export async function saveKnowledge(stateDir: string, knowledge: Knowledge): Promise<void> {
-  const { at, nodes, own, evidence, clear } = knowledge;
+  const { at, nodes, own, evidence, reserved, clear } = knowledge;
   const kept = nodes.map(({ name, uid, creationTimestamp, annotations }) => ({
     name,
     uid,
@@ -78,6 +80,7 @@ export async function saveKnowledge(stateDir: string, knowledge: Knowledge): Pro
     version: VERSION,
     at,
     own,
+    reserved,
     ...(clear === undefined ? {} : { clear: [...clear] }),
     evidence: { nodes: [...evidence.nodes], keyHolders: [...evidence.keyHolders] },
     nodes: kept,
@@ -91,7 +94,7 @@ export async function touchKnowledge(stateDir: string, at: number): Promise<void
 }
 
 function parseKnowledge(content: unknown): Knowledge {
-  const { version, at, own, nodes, evidence, clear } = record(content);
+  const { version, at, own, nodes, evidence, reserved, clear } = record(content);
   if (version !== VERSION) throw new Error(`version ${String(version)}, expected ${VERSION}`);
   if (typeof at !== 'number' || !Array.isArray(nodes)) throw new Error('no time or no nodes');
   return {
@@ -99,6 +102,7 @@ function parseKnowledge(content: unknown): Knowledge {
     nodes: nodes.flatMap((metadata: unknown) => parseNodeMetadata({ metadata }) ?? []),
     own: parseOwn(own),
     evidence: parseEvidence(record(evidence)),
+    reserved: parseAddresses(reserved),
     ...(clear === undefined ? {} : { clear: new Set(texts(clear)) }),
   };
 }
@@ -121,8 +125,12 @@ function parseVouched(content: unknown): VouchedNode {
   const { podCIDRs, addresses } = record(content);
   return {
     podCIDRs: texts(podCIDRs).flatMap((text) => parsePrefix(text) ?? []),
-    addresses: texts(addresses).flatMap((text) => parseAddress(text) ?? []),
+    addresses: parseAddresses(addresses),
   };
+}
+
+function parseAddresses(content: unknown): readonly Address[] {
+  return texts(content).flatMap((text) => parseAddress(text) ?? []);
 }
 
 function record(content: unknown): Record<string, unknown> {

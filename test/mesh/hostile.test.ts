@@ -1,7 +1,7 @@
 /** Everything from the API is untrusted: one bad record of 200, of each kind. */
 import assert from 'node:assert/strict';
-import type { MeshConfig, ProblemCode } from '../../mesh/types.ts';
-import { config, generationsText, key, prefix, recordOf, vouchFor } from './fixtures.ts';
+import type { Address, MeshConfig, ProblemCode } from '../../mesh/types.ts';
+import { address, config, generationsText, key, prefix, recordOf, vouchFor } from './fixtures.ts';
 import { codesOf, planOf } from './planning.ts';
 
 const P = 'sheath.dev/prefixes';
@@ -16,6 +16,7 @@ interface Bad {
   /** Whether it is still a peer, with what was good of it. */
   readonly stays: boolean;
   readonly config?: Partial<MeshConfig>;
+  readonly reserved?: readonly Address[];
 }
 
 const own10 = '10.100.77.0/24';
@@ -167,6 +168,13 @@ const kinds: readonly Bad[] = [
     config: { nodePrefixes: [prefix('192.0.2.0/24'), prefix('198.51.100.0/23'), prefix('2001:db8::/64')] },
   },
   {
+    name: 'a prefix around the API server',
+    annotations: { [P]: `${own10},198.51.100.0/24` },
+    codes: ['PREFIX_INVALID'],
+    stays: true,
+    reserved: [address('198.51.100.7')],
+  },
+  {
     name: '10,000 prefixes',
     annotations: { [P]: Array.from({ length: 10_000 }, (_, i) => `10.${i >> 8}.${i & 255}.0/24`).join() },
     codes: ['RECORD_TOO_LARGE'],
@@ -210,7 +218,11 @@ describe('one bad record of 200', () => {
       it(`${bad.name} (${who}) costs the other 198 nothing`, () => {
         const record = { ...recordOf(77, bad.annotations), createdAt };
         const keyHolders = new Map([[key('n50 7'), 'uid-00050']]);
-        const input = { config: { ...config, ...bad.config }, evidence: { nodes, keyHolders } };
+        const input = {
+          config: { ...config, ...bad.config },
+          evidence: { nodes, keyHolders },
+          reserved: bad.reserved ?? [],
+        };
         const without = planOf(good, input);
         const result = planOf([...good, record], input);
         assert.equal(without.peers.length, 198);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { utimes } from 'node:fs/promises';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PlanAnswer } from '../../operator/status.ts';
 import { annotateNode, createNode, deleteNode, getNode } from '../support/nodes.ts';
 import { nodeSpec, until, useAgents } from './agents.ts';
 
@@ -70,6 +71,32 @@ describe('the agent lasts: restarts, other hands, outages', () => {
       () => lab.now.status('n1'),
       (now) => now.uid === uid && now.problems.length === 0,
     );
+  });
+
+  it('boots from its disk with the API server away, and still gives nobody the address of that server', async () => {
+    const { n1 } = await lab.now.mesh();
+    await lab.now.stop('n1');
+    await lab.now.server.close();
+    const path = join(lab.now.folder, 'n1', 'state', 'records.json');
+    const kept = await readFile(path, 'utf8');
+    assert.match(kept, /"reserved":\["127\.0\.0\.1"\]/);
+    // A loopback address nobody can claim anyway: as if the server had had one of another kind.
+    const changed = kept
+      .replace('"reserved":["127.0.0.1"]', '"reserved":["198.51.100.7"]')
+      .replace('"sheath.dev/prefixes":"10.244.2.0/24', '$&,198.51.100.0/24');
+    await writeFile(path, changed);
+    n1.reboot();
+    await lab.now.start('n1', n1);
+    const { refused } = await until(
+      'planned',
+      () => lab.now.get<PlanAnswer>('n1', '/plan'),
+      () => n1.listed('peer').length === 2,
+    );
+    assert.deepEqual(
+      refused.map(({ node, code }) => [node, code]),
+      [['n2', 'PREFIX_INVALID']],
+    );
+    assert.ok(!n1.listed('peer').join().includes('198.51.100'));
   });
 
   it('boots from its disk while the API server is away, and says how old its knowledge is', async () => {
