@@ -2,7 +2,7 @@
 import type { PlanAnswer } from '../../operator/status.ts';
 import type { Change } from '../../tunnels/dataplane.ts';
 import type { Tone } from '../context.ts';
-import { printable } from './table.ts';
+import { printable, widest } from './table.ts';
 import { wrap } from './text.ts';
 import { count } from './values.ts';
 import type { View } from './view.ts';
@@ -48,7 +48,7 @@ function headline(plan: PlanAnswer, lines: readonly Line[]): string {
 }
 
 function formatLines(lines: readonly Line[], view: View): readonly string[] {
-  const width = Math.max(0, ...lines.map((line) => line.part.length));
+  const width = widest(lines.map((line) => line.part));
   return lines.map(({ action, part, what }) => {
     const { sign, tone } = SIGNS[action];
     const start = `  ${sign} ${part.padEnd(width)}  `;

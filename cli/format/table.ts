@@ -21,7 +21,7 @@ const GAP = '  ';
 export function renderTable<Row>(rows: readonly Row[], options: TableOptions<Row>): string {
   const columns = options.columns.filter((column) => options.wide || !column.wide);
   const cells = columns.map((column) => [column.header, ...rows.map((row) => printable(column.value(row)))]);
-  const widths = cells.map((column) => Math.max(...column.map((cell) => cell.length)));
+  const widths = cells.map(widest);
   const lines = [undefined, ...rows].map((row, at) =>
     columns
       .map((column, index) => {
@@ -37,6 +37,13 @@ export function renderTable<Row>(rows: readonly Row[], options: TableOptions<Row
       .join(GAP),
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** Of any number of them: as arguments of `Math.max` some 100,000 overflow the stack. */
+export function widest(texts: readonly string[]): number {
+  let width = 0;
+  for (const { length } of texts) if (length > width) width = length;
+  return width;
 }
 
 /** Names and messages come from others: control characters in them must not reach the terminal. */

@@ -102,6 +102,11 @@ describe('renderTable', () => {
     );
   });
 
+  it('holds more rows than a function takes arguments', () => {
+    const many = Array.from({ length: 200_000 }, (_, size) => ({ name: 'n', size }));
+    assert.equal(renderTable(many, { columns, paint: plain }).split('\n').length, 200_002);
+  });
+
   it('shows wide columns on request only', () => {
     assert.match(renderTable(rows, { columns, paint: plain, wide: true }), /^NAME {5}SIZE {2}NOTE$/m);
   });
