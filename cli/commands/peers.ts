@@ -2,7 +2,7 @@ import type { Register } from '../command.ts';
 import type { Context } from '../context.ts';
 import { EXIT, usageError } from '../exit.ts';
 import { type OutputOptions, outputOption, render } from '../format/output.ts';
-import { formatPeer, formatPeers, type PeerRow } from '../format/peers.ts';
+import { agentPeers, formatPeer, formatPeers, formatRefused, type PeerRow } from '../format/peers.ts';
 import { viewOf } from '../format/view.ts';
 import { addSourceOptions, chooseSource, type Source, type SourceOptions } from '../sources/options.ts';
 import { type Look, look } from '../watch.ts';
@@ -46,11 +46,14 @@ async function take(
     output: asked.output,
     text: (wide) => {
       const view = viewOf(asked.context, { wide, now });
-      return one === undefined ? formatPeers(rows, view) : formatPeer(one, view);
+      if (one !== undefined) return formatPeer(one, view);
+      return formatPeers(rows, view) + (asked.node === undefined ? '' : formatRefused(rows, view));
     },
   });
   const key = rows
-    .map((row) => [row.seenBy, row.node, row.state, row.generation, row.endpoint].join(' '))
+    .map(({ seenBy, node, state, generation, endpoint, refused = [] }) =>
+      [seenBy, node, state, generation, endpoint, ...refused.map(({ code }) => code)].join(' '),
+    )
     .join('\n');
   return { text, key, exitCode: rows.every((row) => row.state === 'routed') ? EXIT.well : EXIT.wrong };
 }
@@ -70,7 +73,7 @@ async function readPeers(source: Source, context: Context): Promise<Peers> {
     return { rows: clusterPeers(cluster), known: cluster.nodes.map(({ node }) => node), now: cluster.now };
   }
   const status = await source.agent.status();
-  const rows = status.peers.map((peer) => ({ seenBy: status.node, ...peer }));
+  const rows = agentPeers(status);
   return { rows, known: [status.node, ...rows.map((row) => row.node)], now: status.now };
 }
 

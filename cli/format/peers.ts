@@ -1,5 +1,7 @@
-import type { PeerState, PeerStatus } from '../../mesh/types.ts';
+import type { PeerState, PeerStatus, Refusal } from '../../mesh/types.ts';
+import type { AgentStatus } from '../../operator/status.ts';
 import type { Tone } from '../context.ts';
+import { refusedClaims, refusedOf } from './refusals.ts';
 import { type Column, printable, renderTable } from './table.ts';
 import { wrap } from './text.ts';
 import { formatAge, formatBytes } from './values.ts';
@@ -9,6 +11,13 @@ import type { View } from './view.ts';
 export interface PeerRow extends PeerStatus {
   /** Whose view it is. */
   readonly seenBy: string;
+  /** Claims of the peer that are refused there; absent when none is. */
+  readonly refused?: readonly Refusal[];
+}
+
+/** The peers of one node, as its agent says. */
+export function agentPeers({ node, peers, refused }: AgentStatus): readonly PeerRow[] {
+  return peers.map((peer) => ({ seenBy: node, ...peer, ...refusedClaims(peer.node, refused) }));
 }
 
 const TONES = {
@@ -43,6 +52,12 @@ function peerColumns(now: number): readonly Column<PeerRow>[] {
     { header: 'MTU', value: (row) => row.mtu?.toString() ?? '-', align: 'right' },
     { header: 'DRIVER', value: (row) => row.driver ?? '-', wide: true },
     { header: 'PUBLIC KEY', value: (row) => row.publicKey?.toString() ?? '-', wide: true },
+    {
+      header: 'REFUSED',
+      value: ({ refused = [] }) => refused.map(({ code }) => code).join(',') || '-',
+      tone: ({ refused }) => (refused === undefined ? undefined : 'bad'),
+      wide: true,
+    },
     { header: 'REASON', value: (row) => row.reason?.message ?? '', wide: true },
   ];
 }
@@ -54,6 +69,7 @@ export function formatPeer(row: PeerRow, view: View): string {
     ['Seen by', row.seenBy],
     ['State', `${row.state} for ${formatAge(row.since, view.now)}`],
     ['Reason', row.reason && `${row.reason.message} (${row.reason.code})`],
+    ...(row.refused ?? []).map((refusal) => ['Refused', refusedOf(refusal)] as const),
     ['Endpoint', row.endpoint],
     ['Driver', row.driver],
     ['Generation', row.generation?.toString()],
@@ -66,6 +82,18 @@ export function formatPeer(row: PeerRow, view: View): string {
   return fields
     .filter(([, value]) => value !== undefined && value !== '')
     .map(([name, value]) => field(name, value ?? '', view))
+    .join('');
+}
+
+/** Each refused claim of these peers, a paragraph each, for below their table; empty where there is none. */
+export function formatRefused(rows: readonly PeerRow[], view: View): string {
+  return rows
+    .flatMap(({ seenBy, node, refused = [] }) =>
+      refused.map((refusal) => {
+        const text = `${seenBy} refuses of ${node}: ${refusedOf(refusal)}`;
+        return `${wrap(printable(text), { width: view.width, first: 0, rest: 4 })}\n`;
+      }),
+    )
     .join('');
 }
 

@@ -7,6 +7,20 @@ export function isClaim({ code }: Refusal): boolean {
   return !ABSENCES.includes(code);
 }
 
-export function refusalText({ message, inFavourOf, code }: Refusal): string {
-  return `refused: ${message}${inFavourOf === undefined ? '' : `; ${inFavourOf} keeps it`} (${code})`;
+/** The claims of one Node among what is refused, as a part of its row. */
+export function refusedClaims(
+  node: string,
+  refused: readonly Refusal[],
+): { readonly refused?: readonly Refusal[] } {
+  const claims = refused.filter((refusal) => refusal.node === node && isClaim(refusal));
+  return claims.length === 0 ? {} : { refused: claims };
+}
+
+export function refusalText(refusal: Refusal): string {
+  return `refused: ${refusedOf(refusal)}`;
+}
+
+/** What is refused, without the word. */
+export function refusedOf({ message, inFavourOf, code }: Refusal): string {
+  return `${message}${inFavourOf === undefined ? '' : `; ${inFavourOf} keeps it`} (${code})`;
 }

@@ -2,8 +2,8 @@
 import { plan } from '../../mesh/plan.ts';
 import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from '../../mesh/types.ts';
 import { resolveConfig } from '../../operator/config/resolve.ts';
-import type { PeerRow } from '../format/peers.ts';
-import { isClaim } from '../format/refusals.ts';
+import { agentPeers, type PeerRow } from '../format/peers.ts';
+import { isClaim, refusedClaims } from '../format/refusals.ts';
 import type { Cluster, ClusterNode } from './cluster.ts';
 
 /** The Nodes' specs are not read here: a claim that only they decide shows as refused, with its reason. */
@@ -47,9 +47,13 @@ export function publishers(cluster: Cluster): readonly ClusterNode[] {
 /** The peers of every node: as its agent says, else as they would be, in state `unknown`. */
 export function clusterPeers(cluster: Cluster): readonly PeerRow[] {
   return cluster.nodes.flatMap(({ node, record, agent }) => {
-    if (agent.answered) return agent.status.peers.map((peer) => ({ ...peer, seenBy: node }));
+    if (agent.answered) return agentPeers(agent.status);
     if (record.generations.length === 0) return [];
-    return planOf(record, cluster).peers.map((peer) => plannedRow(node, peer, cluster.now));
+    const { peers, refused } = planOf(record, cluster);
+    return peers.map((peer) => ({
+      ...plannedRow(node, peer, cluster.now),
+      ...refusedClaims(peer.node, refused),
+    }));
   });
 }
 

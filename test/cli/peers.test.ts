@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { formatPeer, formatPeers } from '../../cli/format/peers.ts';
-import { NOW, peer, SECOND, view } from './fixtures.ts';
+import { agentPeers, formatPeer, formatPeers, formatRefused } from '../../cli/format/peers.ts';
+import { NOW, peer, SECOND, status, view } from './fixtures.ts';
 
 const n2 = { seenBy: 'n1', ...peer('n2') };
 const n3 = {
@@ -38,9 +38,9 @@ n4    unknown      2s  -                   -          -         0       0     -
     assert.match(table, /^NODE {2}PEER {2}STATE .*\nn1 {4}n2 {4}routed .*\nn2 {4}n3 {4}degraded/);
   });
 
-  it('adds driver, key and reason with -o wide', () => {
+  it('adds driver, key, refused claims and reason with -o wide', () => {
     const table = formatPeers([n2], { ...view, wide: true });
-    assert.match(table, /MTU {2}DRIVER {5}PUBLIC KEY +REASON\n/);
+    assert.match(table, /MTU {2}DRIVER {5}PUBLIC KEY +REFUSED {2}REASON\n/);
     assert.match(table, /1420 {2}wireguard {2}bmV2ZXIg/);
   });
 
@@ -74,5 +74,36 @@ Sent:        148 (148 bytes)
 MTU:         1420
 `,
     );
+  });
+});
+
+describe('refused claims of a peer', () => {
+  const claim = { node: 'n3', uid: 'u3', inFavourOf: 'n2' };
+  const rows = agentPeers(
+    status({
+      refused: [
+        { ...claim, code: 'PREFIX_CLAIMED', message: '10.244.2.0/24 is claimed by n2 too' },
+        { ...claim, code: 'NO_COMMON_GENERATION', message: 'publishes no key yet' },
+      ],
+    }),
+  );
+
+  it('stand with it, but for what it only has not said yet', () => {
+    assert.deepEqual(
+      rows.map(({ node, refused }) => [node, refused?.map(({ code }) => code)]),
+      [
+        ['n2', undefined],
+        ['n3', ['PREFIX_CLAIMED']],
+      ],
+    );
+  });
+
+  it('are a field of one, a column with -o wide, and lines below', () => {
+    const [, n3] = rows;
+    assert.ok(n3);
+    const told = '10.244.2.0/24 is claimed by n2 too; n2 keeps it (PREFIX_CLAIMED)';
+    assert.match(formatPeer(n3, view), /^Refused: {5}10\.244\.2\.0\/24 .*; n2 keeps it \(PREFIX_CLAIMED\)$/m);
+    assert.match(formatPeers(rows, { ...view, wide: true }), /REFUSED +REASON\n.* -\s+\n.* PREFIX_CLAIMED/);
+    assert.equal(formatRefused(rows, { ...view, width: 100 }), `n1 refuses of n3: ${told}\n`);
   });
 });
