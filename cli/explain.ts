@@ -15,6 +15,8 @@ const EXIT_OF_CODE: Readonly<Record<string, ExitCode>> = {
   LAB_ABSENT: EXIT.usage,
   LAB_NAME_INVALID: EXIT.usage,
   LAB_NODE_UNKNOWN: EXIT.usage,
+  LAB_KUBECONFIG_INVALID: EXIT.usage,
+  LAB_API_SILENT: EXIT.unreachable,
 };
 
 /** One line for whoever typed the command, and the exit code that goes with it. */

@@ -6,6 +6,7 @@ import type { AgentStatus } from '../../operator/status.ts';
 import { LabError } from '../errors.ts';
 import { spawnLogged } from '../processes.ts';
 import { type Lab, nodeFolders } from './folder.ts';
+import { lastWords } from './last-words.ts';
 import { endPid, livingPid, recordPid } from './pids.ts';
 import type { LabNode } from './topology.ts';
 
@@ -118,6 +119,6 @@ async function complaint(lab: Lab, node: LabNode, status: AgentStatus | undefine
     const [problem] = status.problems;
     return `the agent of ${node.name} is still "${status.state}" (${problem?.message ?? peers}); its log is ${log}`;
   }
-  const last = (await readFile(log, 'utf8').catch(() => '')).trim().split('\n').at(-1);
+  const last = lastWords(await readFile(log, 'utf8').catch(() => ''));
   return `the agent of ${node.name} does not answer: ${last || `look into ${log}`}`;
 }

@@ -2,11 +2,9 @@
  * The API of a lab: a process in the machine's own namespace that listens both there and on the underlay. It is either the
  * embedded server, or a relay to the real one of `--kubeconfig`.
  */
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
-import { dirname, join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parse, stringify } from 'yaml';
 import { ApiServer } from '../api/server.ts';
 import { apiTarget, send } from '../api-client.ts';
 import { LabError } from '../errors.ts';
@@ -15,6 +13,8 @@ import { listenIn } from '../namespace-sockets.ts';
 import { spawnLogged } from '../processes.ts';
 import { relay } from '../relay.ts';
 import type { Lab } from './folder.ts';
+import { copyKubeconfig, redirectKubeconfig } from './kubeconfigs.ts';
+import { lastWords } from './last-words.ts';
 import { endPid, recordPid } from './pids.ts';
 import { API_PORT } from './topology.ts';
 
@@ -30,7 +30,7 @@ export async function startApi(lab: Lab): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS;
   while (!(await answers(lab))) {
     if (child.exitCode !== null || performance.now() > deadline) {
-      const said = (await readFile(log, 'utf8')).trim().split('\n').at(-1);
+      const said = lastWords(await readFile(log, 'utf8'));
       throw new LabError(
         'LAB_API_SILENT',
         `the API of the lab does not answer: ${said || `look into ${log}`}`,
@@ -61,34 +61,9 @@ export async function serveApi(lab: Lab, signal: AbortSignal): Promise<void> {
   const { url } = await apiTarget(lab.spec.kubeconfig);
   const to = { address: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 443) };
   for (const one of wireAddresses) await relay({ netns: wire, address: one, port: API_PORT }, to, signal);
-  await redirect(lab.spec.kubeconfig, lab.nodeKubeconfig, `${address}:${API_PORT}`);
-  await copyFile(lab.spec.kubeconfig, lab.kubeconfig);
+  await redirectKubeconfig(lab.spec.kubeconfig, lab.nodeKubeconfig, `${address}:${API_PORT}`);
+  await copyKubeconfig(lab.spec.kubeconfig, lab.kubeconfig);
   await aborted(signal);
-}
-
-/** The same kubeconfig with another host; its certificates are checked under a name they have. */
-async function redirect(from: string, to: string, host: string): Promise<void> {
-  const config = parse(await readFile(from, 'utf8'));
-  const context = config.contexts.find((one: Named) => one.name === config['current-context'])?.context;
-  const cluster = config.clusters.find((one: Named) => one.name === context?.cluster)?.cluster;
-  const url = new URL(cluster.server);
-  // Every API server has this name; an address cannot be asked for (RFC 6066).
-  const name = isIP(url.hostname) || url.hostname.startsWith('[') ? 'kubernetes.default.svc' : url.hostname;
-  if (url.protocol === 'https:') cluster['tls-server-name'] ??= name;
-  cluster.server = `${url.protocol}//${host}`;
-  for (const holder of [
-    ...config.clusters.map((one: { cluster: object }) => one.cluster),
-    ...config.users.map((one: { user: object }) => one.user),
-  ]) {
-    for (const key of ['certificate-authority', 'client-certificate', 'client-key']) {
-      if (holder[key]) holder[key] = resolve(dirname(from), holder[key]);
-    }
-  }
-  await writeFile(to, stringify(config), { mode: 0o600 });
-}
-
-interface Named {
-  readonly name: string;
 }
 
 async function answers(lab: Lab): Promise<boolean> {

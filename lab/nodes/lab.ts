@@ -10,8 +10,9 @@ import { labProgram } from '../program.ts';
 import { forgetMemory, inNode, nodeNamed, startAgent, stopAgent, untilAgents } from './agents.ts';
 import { startApi, stopApi } from './api.ts';
 import { createFolder, LABS_FOLDER, type Lab, openLab, removeFolder, writeSpec } from './folder.ts';
+import { requireUsable } from './kubeconfigs.ts';
 import { createNodeNetwork, createUnderlay, destroyNamespaces, destroyNodeNetwork } from './network.ts';
-import { createObjects, deleteObjects, requireFreeNames, writeMesh } from './objects.ts';
+import { createObjects, deleteObjects, writeMesh } from './objects.ts';
 import { isSettled } from './settled.ts';
 import { namespacePrefix, type Topology, topology } from './topology.ts';
 
@@ -42,7 +43,7 @@ export interface LabOptions {
 export async function labUp(options: LabOptions = {}): Promise<Lab> {
   requireRoot();
   const size = sizeOf(options);
-  if (options.kubeconfig !== undefined) await requireFreeNames(await apiTarget(options.kubeconfig), size);
+  if (options.kubeconfig !== undefined) await requireUsable(options.kubeconfig, size);
   const lab = await createFolder({
     name: size.name,
     nodes: size.nodes,

@@ -1,5 +1,6 @@
 /** Who talks to whom in a lab's traffic; pure. */
 import { isIPv6 } from 'node:net';
+import { LabError } from '../errors.ts';
 import type { Topology } from '../nodes/topology.ts';
 
 export interface Endpoint {
@@ -36,11 +37,28 @@ export interface PairOptions {
   readonly ordered?: boolean;
 }
 
-export function pairs(lab: Topology, options: PairOptions): readonly Pair[] {
-  const ends = [
+/** Throws `LAB_NODE_UNKNOWN` for a name that no pod and no node of the lab has. */
+export function requirePlaces(lab: Topology, names: readonly string[]): void {
+  const known = new Set(places(lab).map(({ name }) => name));
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  const [last] = lab.members.slice(-1);
+  const range = last && last.name !== 'n1' ? `n1 to ${last.name}, and pods` : 'n1, and pods';
+  throw new LabError(
+    'LAB_NODE_UNKNOWN',
+    `the lab "${lab.name}" has no pod or node "${unknown}": it has ${range} like n1-p1`,
+  );
+}
+
+function places(lab: Topology): readonly Endpoint[] {
+  return [
     ...lab.members.flatMap((node): readonly Endpoint[] => node.pods),
     ...lab.members.map(({ name, netns, addresses }): Endpoint => ({ name, netns, node: name, addresses })),
-  ].filter(({ name }) => options.only?.includes(name) ?? true);
+  ];
+}
+
+export function pairs(lab: Topology, options: PairOptions): readonly Pair[] {
+  const ends = places(lab).filter(({ name }) => options.only?.includes(name) ?? true);
   const firstPort = options.firstPort ?? FIRST_PORT;
   const found: Pair[] = [];
   for (const [at, one] of ends.entries()) {

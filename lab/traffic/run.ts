@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../errors.ts';
 import { bindIn } from '../namespace-sockets.ts';
 import type { Topology } from '../nodes/topology.ts';
-import { addressOf, type Between, type Endpoint, type Pair, pairs } from './endpoints.ts';
+import { addressOf, type Between, type Endpoint, type Pair, pairs, requirePlaces } from './endpoints.ts';
 import { Flow } from './flow.ts';
 import { type TrafficReport, total } from './report.ts';
 import { TcpStream } from './tcp.ts';
@@ -43,16 +43,17 @@ export interface RunningTraffic {
   stop(): Promise<TrafficReport>;
 }
 
-/** Opens every socket, then sends until `stop`. Throws `LAB_TRAFFIC_FAILED` when there is nobody to talk to. */
+/** Opens every socket, then sends until `stop`. Throws `LAB_NODE_UNKNOWN`; `LAB_TRAFFIC_FAILED` when there is nobody to talk to. */
 export async function runTraffic(lab: Topology, options: TrafficOptions = {}): Promise<RunningTraffic> {
   const rate = options.rate ?? 20;
+  requirePlaces(lab, options.only ?? []);
   const chosen = pairs(lab, {
     between: options.between ?? 'pods',
     ordered: options.answers ?? false,
     ...(options.only && { only: options.only }),
     ...(options.firstPort !== undefined && { firstPort: options.firstPort }),
   });
-  if (chosen.length === 0) throw new LabError('LAB_TRAFFIC_FAILED', 'no traffic: the lab has one node only');
+  if (chosen.length === 0) throw new LabError('LAB_TRAFFIC_FAILED', nobody(lab, options));
   const sockets = await openAll(chosen);
   const now = (): number => performance.now();
   const connected = options.connected ?? false;
@@ -91,6 +92,12 @@ export async function runTraffic(lab: Topology, options: TrafficOptions = {}): P
       return result;
     },
   };
+}
+
+function nobody(lab: Topology, { between = 'pods', only }: TrafficOptions): string {
+  if (lab.members.length === 1) return 'no traffic: the lab has one node only';
+  const among = only ? ` among ${only.join(', ')}` : '';
+  return `no traffic: --between ${between} finds no two of different nodes${among}`;
 }
 
 /**

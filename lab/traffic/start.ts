@@ -4,6 +4,7 @@ import { setPriority } from 'node:os';
 import { createInterface } from 'node:readline';
 import { LabError } from '../errors.ts';
 import type { Lab } from '../nodes/folder.ts';
+import { lastWords } from '../nodes/last-words.ts';
 import { exited } from '../processes.ts';
 import type { TrafficReport } from './report.ts';
 import type { TrafficOptions } from './run.ts';
@@ -33,7 +34,7 @@ export async function startTraffic(lab: Lab, options: TrafficOptions = {}): Prom
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async (): Promise<TrafficEvent> => {
     const { value, done } = await lines.next();
-    if (done) throw new LabError('LAB_TRAFFIC_FAILED', complaint.trim() || 'the traffic ended by itself');
+    if (done) throw new LabError('LAB_TRAFFIC_FAILED', lastWords(complaint) || 'the traffic ended by itself');
     return JSON.parse(value) as TrafficEvent;
   };
   const ask = async (word: string): Promise<TrafficReport> => {
