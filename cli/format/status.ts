@@ -26,9 +26,24 @@ export function formatStatus(status: AgentStatus, view: View): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Everything that there is to tell beside the verdict. */
+/** Everything that there is to tell beside the verdict; with `wide` of every peer. */
 export function nodeEntries(status: AgentStatus, view: View): readonly Entry[] {
-  return [...wrongs(status, view.now), ...notes(status)];
+  const told = wrongs(status, view.now);
+  return [...(view.wide ? told : shortened(told)), ...notes(status)];
+}
+
+/** More than this many of one kind say no more than their number does. */
+const OF_A_KIND = 10;
+
+/** The first of each kind, in their order, and how many more there are. */
+function shortened(entries: readonly Entry[]): readonly Entry[] {
+  return [...Map.groupBy(entries, ({ kind }) => kind).values()].flatMap((all) => {
+    const left = all.length - OF_A_KIND;
+    const [first] = all;
+    if (left <= 0 || first === undefined) return all;
+    const more: Entry = { ...first, who: `and ${left} more`, text: `sheath peers (${first.kind})` };
+    return [...all.slice(0, OF_A_KIND), more];
+  });
 }
 
 export function verdict(status: AgentStatus, view: View): string {
@@ -74,6 +89,8 @@ function plaintextReason(status: AgentStatus): string {
 
 export interface Entry {
   readonly told: 'wrong' | 'note';
+  /** The code, or the state where there is none. */
+  readonly kind: string;
   readonly tone: Tone;
   readonly who: string;
   readonly text: string;
@@ -84,6 +101,7 @@ function wrongs(status: AgentStatus, now: number): readonly Entry[] {
   return [
     ...status.problems.map((problem) => ({
       told: 'wrong' as const,
+      kind: problem.code,
       tone: 'bad' as const,
       who: problem.node ?? status.node,
       text: `${problem.message} (${problem.code}, for ${formatAge(problem.since, now)})`,
@@ -92,6 +110,7 @@ function wrongs(status: AgentStatus, now: number): readonly Entry[] {
       .filter((refusal) => isClaim(refusal) && !about.has(`${refusal.node}/${refusal.code}`))
       .map((refusal) => ({
         told: 'wrong' as const,
+        kind: refusal.code,
         tone: 'bad' as const,
         who: refusal.node,
         text: refusalText(refusal),
@@ -116,6 +135,7 @@ function peerEntry(peer: PeerStatus, now: number): Entry {
   const why = peer.reason ? `${peer.reason.message} (${peer.reason.code})` : WAITING[peer.state];
   return {
     told: 'wrong',
+    kind: peer.reason?.code ?? peer.state,
     tone: peer.state === 'degraded' ? 'bad' : 'warn',
     who: peer.node,
     text: `${state}: ${why}`,
@@ -153,7 +173,7 @@ function notes(status: AgentStatus): readonly Entry[] {
   if (status.publish.state === 'failed') {
     notes.push(`own keys are not published: ${status.publish.reason?.message ?? 'no reason given'}`);
   }
-  return notes.map((text) => ({ told: 'note', tone: 'dim', who: 'note', text }));
+  return notes.map((text) => ({ told: 'note', kind: 'note', tone: 'dim', who: 'note', text }));
 }
 
 function formatEntry(entry: Entry, view: View): string {

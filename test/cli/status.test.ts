@@ -149,6 +149,23 @@ describe('formatStatus', () => {
     });
   }
 
+  const down = Array.from({ length: 196 }, (_, at) =>
+    peer(`n${at + 10}`, { state: 'degraded', reason: { code: 'NO_ANSWER', message: 'does not answer' } }),
+  );
+  const many = status({ state: 'partial', peers: [...down, peer('z', { state: 'unknown' })] });
+
+  it('names the first of many with the same trouble, and those with another', () => {
+    const lines = formatStatus(many, { ...view, width: 200 }).split('\n');
+    assert.equal(lines.length, 1 + 10 + 1 + 1 + 1);
+    assert.equal(lines[10], '  n19: degraded for 12m: does not answer (NO_ANSWER)');
+    assert.equal(lines[11], '  and 186 more: sheath peers (NO_ANSWER)');
+    assert.match(lines[12] ?? '', /^ {2}z: unknown for /);
+  });
+
+  it('names all with -o wide', () => {
+    assert.equal(formatStatus(many, { ...view, wide: true, width: 200 }).split('\n').length, 1 + 196 + 1 + 1);
+  });
+
   it('lets no escape sequence of a Node reach the terminal', () => {
     const text = formatStatus(
       status({ state: 'partial', peers: [peer('\u001b]0;x\u0007', { state: 'unknown' })] }),
