@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { OperatorError } from '../errors.ts';
+import { describeIssue } from './issues.ts';
 import type { Layer } from './load.ts';
 import { specSchema } from './schema.ts';
 
@@ -30,16 +31,15 @@ export function parseFile(path: string, text: string): Layer {
   const prefix = specPath(path, content);
   const place = (at: readonly PropertyKey[]) =>
     `${path}:${lineOf({ document, lines }, [...prefix, ...at.map(String)])}`;
-  const spec = specSchema.safeParse(
-    prefix.length === 0 ? content : ((content as { spec?: unknown }).spec ?? {}),
-  );
+  const written = prefix.length === 0 ? content : ((content as { spec?: unknown }).spec ?? {});
+  const spec = specSchema.safeParse(written);
   if (!spec.success) {
     throw invalid(
       spec.error.issues
         .map((issue) => {
           const at = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
           const name = issue.path.join('.');
-          return `${place(at)}: ${name === '' ? '' : `${name}: `}${issue.message}`;
+          return `${place(at)}: ${name === '' ? '' : `${name}: `}${describeIssue(issue, written)}`;
         })
         .join('\n'),
     );

@@ -4,6 +4,7 @@
  */
 import { OperatorError } from '../errors.ts';
 import { FIELDS, type Field } from './fields.ts';
+import { describeIssue } from './issues.ts';
 import { putAt } from './paths.ts';
 import { type Source, type Spec, specSchema } from './schema.ts';
 
@@ -54,6 +55,8 @@ function textLayer(source: Source, read: (field: Field) => unknown, name: (field
   };
   const parsed = specSchema.safeParse(spec);
   if (parsed.success) return { source, spec: parsed.data, nameOf };
-  const lines = parsed.error.issues.map((issue) => `${nameOf(issue.path.join('.'))}: ${issue.message}`);
+  const lines = parsed.error.issues.map(
+    (issue) => `${nameOf(issue.path.join('.'))}: ${describeIssue(issue, spec)}`,
+  );
   throw new OperatorError('CONFIG_INVALID', lines.join('\n'));
 }

@@ -100,11 +100,30 @@ describe('configuration', () => {
     });
   });
 
+  it('says what is expected in a file, and what stands there', () => {
+    const cases: readonly [text: string, message: RegExp][] = [
+      ['generation: 1.5\n', /^f\.yaml:1: generation: expected a whole number, got 1\.5$/],
+      ['scope: pod\n', /^f\.yaml:1: scope: expected pods or nodes, got "pod"$/],
+      ['rotation:\n  drain: 180\n', /^f\.yaml:2: rotation\.drain: expected a duration .*, got 180$/],
+      ['wireguard: [1]\n', /^f\.yaml:1: wireguard: expected a mapping$/],
+    ];
+    for (const [text, message] of cases)
+      assert.throws(() => parseFile('f.yaml', text), refusal('CONFIG_INVALID', message));
+  });
+
   describe('refuses', () => {
     const wrong: readonly [name: string, flags: Record<string, string>, message: RegExp][] = [
-      ['an encryption that is none', { encryption: 'wiregard' }, /^--encryption: .*"wireguard"/],
-      ['a port that is none', { wireguardPort: '65535' }, /^--wireguard-port: /],
-      ['a port in words', { wireguardPort: 'many' }, /^--wireguard-port: /],
+      [
+        'an encryption that is none',
+        { encryption: 'wiregard' },
+        /^--encryption: expected none, wireguard or ipsec, got "wiregard"$/,
+      ],
+      [
+        'a port that is none',
+        { wireguardPort: '65535' },
+        /^--wireguard-port: expected 65534 or less, got 65535$/,
+      ],
+      ['a port in words', { wireguardPort: 'many' }, /^--wireguard-port: expected a number, got "many"$/],
       ['an MTU below what IPv6 needs', { mtu: '1000' }, /^--mtu: .*1280/],
       ['a prefix with host bits', { exempt: '10.0.0.1/8' }, /^--exempt: expected a prefix/],
       ['a table of the system', { routingTable: '254' }, /^--routing-table: tables 253 to 255/],
