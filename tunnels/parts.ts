@@ -14,6 +14,9 @@ import { Sysctls } from './sysctl.ts';
 import { createWireGuardDriver, openWireGuard } from './wireguard/driver.ts';
 import { DEFAULT_SOCKET_DIR } from './wireguard/userspace.ts';
 
+/** Milliseconds a program may take: nft with thousands of elements is done long before. */
+const PROGRAM_TIMEOUT = 30_000;
+
 /** How long a device that is withdrawn altogether must be silent, in milliseconds. */
 export const QUIET = 5000;
 
@@ -49,11 +52,20 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
 export const runProgram: Runner = (program, args, options = {}) =>
   new Promise((resolve, reject) => {
     const env = { ...process.env, ...options.env };
-    execFile(program, [...args], { env, maxBuffer: 256 * 1024 * 1024 }, (error, stdout, stderr) => {
+    const timeout = options.timeout ?? PROGRAM_TIMEOUT;
+    // Nobody asks twice: who hangs may not listen to SIGTERM either.
+    const limits = { timeout, killSignal: 'SIGKILL', maxBuffer: 256 * 1024 * 1024 } as const;
+    execFile(program, [...args], { env, ...limits }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
+      else if (error.killed === true && error.signal === 'SIGKILL') reject(timedOut(program, timeout, error));
       else reject(Object.assign(error, { message: `${program}: ${complaint(stderr) ?? error.message}` }));
     });
   });
+
+function timedOut(program: string, timeout: number, cause: Error): Error {
+  const message = `${program}: killed, for it did not end within ${timeout / 1000} s; run it by hand to see what it waits for`;
+  return Object.assign(new Error(message, { cause }), { code: 'ETIMEDOUT' });
+}
 
 /** The line that says what is wrong: nft repeats the command after it, wireguard-go draws a banner before it. */
 function complaint(stderr: string): string | undefined {

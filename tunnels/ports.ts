@@ -6,6 +6,8 @@ export type Runner = (program: string, args: readonly string[], options?: RunOpt
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds after which it is killed. Default: 30 s. */
+  readonly timeout?: number;
 }
 
 export interface DataplaneOptions {

@@ -6,8 +6,9 @@ export class NetlinkError extends Error {
   override readonly name = 'NetlinkError';
   readonly code: string;
 
-  constructor(code: string, options?: ErrorOptions) {
-    super(`the kernel refused: ${code}`, options);
+  /** @param options `message` where the kernel did not refuse. */
+  constructor(code: string, options: ErrorOptions & { readonly message?: string } = {}) {
+    super(options.message ?? `the kernel refused: ${code}`, options);
     this.code = code;
   }
 }

@@ -9,7 +9,7 @@ export const NETLINK_ROUTE = 0;
  * Closes it in a turn of the event loop of its own. What follows an answer runs inside the socket's callback, and the binding frees
  * there what it still uses afterwards (async_res in netlink 0.3.0's binding.cc): a crash of the process, sooner or later.
  */
-export function closeLater(socket: RawNetlinkSocket): void {
+export function closeLater(socket: Pick<RawNetlinkSocket, 'close'>): void {
   setImmediate(() => socket.close());
 }
 
@@ -25,6 +25,21 @@ const BATCH = 200;
 /** A dump that changed under the kernel's hands is asked again this often. */
 const DUMP_TRIES = 5;
 
+/**
+ * Milliseconds without any message after which nobody waits for an answer any more. The kernel works while it takes the request, so
+ * that the answer is there at once; what is not is lost.
+ */
+const SILENCE = 10_000;
+
+/** What of the package's socket is used. */
+export type Socket = Pick<RawNetlinkSocket, 'on' | 'send' | 'close' | 'address' | 'ref' | 'unref'>;
+
+export interface RequestSocketOptions {
+  readonly open?: (protocol: number) => Socket;
+  /** Milliseconds. */
+  readonly silence?: number;
+}
+
 type Waiting = {
   readonly first: number;
   readonly last: number;
@@ -34,16 +49,31 @@ type Waiting = {
 
 /** The kernel allows one dump at a time on a socket, so requests wait for each other. */
 export class RequestSocket {
-  readonly #socket: RawNetlinkSocket;
+  readonly #open: () => Socket;
+  #socket: Socket;
+  /** One for all requests: each message starts it anew. */
+  readonly #deadline: NodeJS.Timeout;
+  readonly #silence: number;
+  #heard = false;
   #sequence = 1;
   #waiting: Waiting | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(protocol: number) {
-    this.#socket = new RawNetlinkSocket(protocol);
-    this.#socket.unref();
-    this.#socket.on('message', (datagram) => this.#receive(datagram));
-    this.#socket.on('error', (error) => this.#fail(error));
+  constructor(protocol: number, options: RequestSocketOptions = {}) {
+    const { open = (of) => new RawNetlinkSocket(of), silence = SILENCE } = options;
+    this.#open = () => this.#listen(open(protocol));
+    this.#socket = this.#open();
+    this.#silence = silence;
+    this.#deadline = setTimeout(() => this.#silent(), silence).unref();
+  }
+
+  #listen(socket: Socket): Socket {
+    socket.unref();
+    socket.on('message', (datagram) => this.#receive(datagram));
+    socket.on('error', (error) => {
+      if (socket === this.#socket) this.#fail(error);
+    });
+    return socket;
   }
 
   /** What `Message.port` is in notices about our own writes. */
@@ -74,6 +104,7 @@ export class RequestSocket {
   }
 
   close(): void {
+    clearTimeout(this.#deadline);
     closeLater(this.#socket);
     this.#fail(new NetlinkError('ECANCELED'));
   }
@@ -126,6 +157,7 @@ export class RequestSocket {
       };
       this.#socket.ref();
       this.#waiting = { first, last, onMessage: done, reject };
+      this.#deadline.refresh();
       this.#socket.send(writer.take(), {}, (error) => {
         if (error !== undefined) this.#fail(error);
       });
@@ -133,6 +165,8 @@ export class RequestSocket {
   }
 
   #receive(datagram: Buffer): void {
+    this.#heard = true;
+    this.#deadline.refresh();
     for (const message of messages(datagram)) {
       const waiting = this.#waiting;
       // Late answers to a request that failed belong to nobody.
@@ -145,6 +179,33 @@ export class RequestSocket {
         waiting.reject(error instanceof Error ? error : new Error(String(error)));
       }
     }
+  }
+
+  #silent(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#heard = false;
+    // Where this process stood still, the answer is there but was not read: that comes between a timer and this.
+    setImmediate(() => {
+      if (this.#heard || this.#waiting !== waiting) return;
+      const message = `the kernel did not answer for ${this.#silence / 1000} s: ETIMEDOUT`;
+      this.#waiting = undefined;
+      this.#reopen();
+      waiting.reject(new NetlinkError('ETIMEDOUT', { message }));
+    });
+  }
+
+  /** A socket that lost an answer may still be at its dump. */
+  #reopen(): void {
+    const before = this.#socket;
+    try {
+      this.#socket = this.#open();
+    } catch {
+      // No descriptor left, for one: then the one that we have must do. Late answers to it are known by their sequence.
+      before.unref();
+      return;
+    }
+    closeLater(before);
   }
 
   #settle(): void {
