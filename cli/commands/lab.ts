@@ -17,6 +17,10 @@ Examples:
 
 Everything is in network namespaces and in /run/sheath-lab; it takes root.`;
 
+const TRAFFIC_NOTE = `
+Before it counts, each flow sends up to 20 packets, until one arrives: "0 lost"
+says nothing of the first packet to a neighbour that has yet to be found.`;
+
 interface Named {
   readonly name: string;
 }
@@ -146,6 +150,7 @@ function addTraffic(command: Command, context: Context): void {
     .option('--tcp', 'a TCP stream as well')
     .option('--connected', 'sockets that keep the route they first found')
     .addOption(outputOption())
+    .addHelpText('after', TRAFFIC_NOTE)
     .addOption(new Option('--first-port <port>').argParser(wholeNumber).hideHelp())
     .addOption(new Option('--events').hideHelp())
     .action(async ({ for: seconds, events, ...rest }: TrafficFlags) => {

@@ -69,6 +69,7 @@ export function formatTraffic(report: TrafficReport, look: Look): string {
     ...(shown.length > 0 ? [renderTable(shown, { columns: FLOW_COLUMNS, ...look })] : []),
     `${report.flows.length} flows, ${rate}/s each, ${(durationMs / 1000).toFixed(1)} s: ${sent} sent, ${verdict},\n`,
     `${duplicates} twice, longest silence ${longestSilenceMs} ms\n`,
+    'not counted: the packets before these, which opened the way of each flow\n',
     ...report.tcp.map(
       (tcp) =>
         `TCP ${tcp.from} to ${tcp.to}, IPv${tcp.family}: ${tcp.receivedBytes} bytes, ${tcp.resets} resets, longest silence ${tcp.longestSilenceMs} ms\n`,

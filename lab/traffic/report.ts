@@ -1,6 +1,6 @@
 /** What came of steady traffic: plain values, printed by `-o json` as they are. */
 
-/** One direction between two places, in one family. */
+/** One direction between two places, in one family; without the packets that opened its way before. */
 export interface FlowReport {
   readonly from: string;
   readonly to: string;
