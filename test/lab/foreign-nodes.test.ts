@@ -39,6 +39,7 @@ describe('a lab in an API server with Nodes of others', function () {
     await labDown(NAME).catch(() => undefined);
     await server.close();
     await rm(folder, { recursive: true });
+    await rm(`/tmp/sheath-lab-${NAME}-logs`, { recursive: true, force: true });
   });
 
   it('makes its own Nodes and takes back only these', async () => {
