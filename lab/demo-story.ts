@@ -26,7 +26,8 @@ const OPENING = [
   'Sheath: three nodes on this machine, each a network namespace with a pod behind',
   'it, a real agent on each, and a small API server between them. All pods talk to',
   'each other all the time, in IPv4 and IPv6, while we look at the wire between the',
-  'nodes. Each of their packets says "sheath-lab-marker": look for it.',
+  'nodes. Each of their packets says "sheath-lab-marker": look for it. They are',
+  'counted from when each flow has passed once in clear, to the very last.',
 ];
 
 /** Packets a second of each flow. */
