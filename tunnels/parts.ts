@@ -25,6 +25,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
   const kernel = new Kernel(dry ? dryNetlink(netlink) : netlink);
   const run = options.run ?? runProgram;
   const now = options.now ?? Date.now;
+  const steady = options.steady ?? (() => performance.now());
   const socketDir = options.socketDir ?? DEFAULT_SOCKET_DIR;
   const driver = createWireGuardDriver({
     kernel,
@@ -41,7 +42,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
   return {
     kernel,
     driver,
-    devices: new Devices({ kernel, driver, now, quiet: options.quiet ?? QUIET }),
+    devices: new Devices({ kernel, driver, steady, quiet: options.quiet ?? QUIET }),
     routes: new Routes(kernel),
     rules: new Rules(kernel),
     firewall: new Firewall(kernel, createNft({ run, nft: options.nft ?? 'nft', dry })),

@@ -19,6 +19,8 @@ export interface DataplaneOptions {
   readonly run?: Runner;
   /** Milliseconds since the epoch. Default: `Date.now`. */
   readonly now?: () => number;
+  /** Milliseconds since any moment, never set: what spans are measured with. Default: `performance.now`. */
+  readonly steady?: () => number;
   /** Opens the netlink sockets; a test passes a fake. */
   readonly netlink?: () => Netlink;
   /** Default: `nft`, found on PATH. */

@@ -25,7 +25,8 @@ export interface LiveDevice {
 export interface DevicesOptions {
   readonly kernel: Kernel;
   readonly driver: TunnelDriver;
-  readonly now: () => number;
+  /** Milliseconds since any moment, whatever the clock is set to. */
+  readonly steady: () => number;
   readonly quiet: number;
 }
 
@@ -165,14 +166,14 @@ export class Devices {
 
   /** @returns milliseconds that it must still be silent. */
   async #silence(name: DeviceName, link: Link): Promise<number> {
-    const { kernel, now, quiet } = this.#options;
+    const { kernel, steady, quiet } = this.#options;
     const packets = await kernel.netlink.packets(link.index);
     const before = this.#silences.get(name);
     if (before?.packets !== packets) {
-      this.#silences.set(name, { packets, since: now() });
+      this.#silences.set(name, { packets, since: steady() });
       return quiet;
     }
-    return Math.max(0, before.since + quiet - now());
+    return Math.max(0, before.since + quiet - steady());
   }
 
   async #remove(name: DeviceName, outcome: Outcome): Promise<void> {
