@@ -19,7 +19,7 @@ import { firstTurnFailure } from './first-turn.ts';
 import type { KernelLoop } from './kernel-loop.ts';
 import type { Mesher, TurnOutcome } from './mesher.ts';
 import type { Narrator } from './narrator.ts';
-import { DISK_AFTER, lookIn, REST } from './pace.ts';
+import { DISK_AFTER, lookIn, Progress, REST } from './pace.ts';
 import type { Publisher } from './publisher.ts';
 
 export interface AgentParts {
@@ -49,7 +49,7 @@ export class Agent {
   #diskWillDo = false;
   #turned = false;
   #lastTurnAt: number | undefined;
-  #progressAt = 0;
+  readonly #progress = new Progress();
   /** Milliseconds that the last look took. */
   #costOfLook = 0;
   #die: (error: unknown) => void = () => {};
@@ -70,7 +70,7 @@ export class Agent {
 
   /** A peer's state moved: look often again. */
   progress(): void {
-    this.#progressAt = this.#parts.clock.now();
+    this.#progress.made(this.#parts.clock.now());
   }
 
   /** The API server is away, or slow: begin with what the disk holds. */
@@ -171,7 +171,7 @@ export class Agent {
   }
 
   #lookLater(): void {
-    const wait = lookIn(this.#parts.clock.now() - this.#progressAt, this.#costOfLook);
+    const wait = lookIn(this.#progress.since(this.#parts.clock.now()), this.#costOfLook);
     // By then a turn looks anyway.
     if (wait >= REST) return;
     const waiting = [...this.#parts.kernel.statuses.values()].some(isWaiting);

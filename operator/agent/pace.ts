@@ -18,6 +18,21 @@ export function lookIn(sinceProgress: number, costOfLook: number): number {
   return Math.min(REST, Math.max(SHORTEST_LOOK, sinceProgress / 5, affordable));
 }
 
+/** When a peer last came further. */
+export class Progress {
+  #at = 0;
+
+  made(now: number): void {
+    this.#at = now;
+  }
+
+  /** Milliseconds. A clock that was set back behind it begins the span anew: looks get rarer all the same. */
+  since(now: number): number {
+    if (now < this.#at) this.#at = now;
+    return now - this.#at;
+  }
+}
+
 /** Milliseconds from a change of what we know until it is on disk. */
 export const SAVE_AFTER = 5_000;
 /** Milliseconds between two marks on disk that say: still true. */

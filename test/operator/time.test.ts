@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { lookIn, Progress } from '../../operator/agent/pace.ts';
 import { Publisher } from '../../operator/agent/publisher.ts';
 import { remaining } from '../../operator/clock.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
@@ -28,6 +29,13 @@ describe('a clock that is set', () => {
     assert.equal(remaining(1000, 500, 1600), 0);
     assert.equal(remaining(1000, 500, 0), 0);
     assert.equal(remaining(Number.NEGATIVE_INFINITY, 500, 0), 0);
+  });
+
+  it('back by an hour does not have us look for handshakes ten times a second until the hour is over', () => {
+    const progress = new Progress();
+    progress.made(3_600_000);
+    const waits = [0, 5_000, 100_000].map((now) => lookIn(progress.since(now), 1));
+    assert.deepEqual(waits, [100, 1_000, 10_000]);
   });
 
   it('back by an hour does not keep our annotations from being put right', async () => {
