@@ -80,6 +80,7 @@ export class NetlinkTap {
   async close(): Promise<void> {
     this.#tcpdump.kill('SIGTERM');
     await once(this.#tcpdump, 'exit');
+    sh('ip link del nlmon0');
   }
 
   #take(chunk: Buffer): void {
