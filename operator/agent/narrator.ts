@@ -74,7 +74,7 @@ export class Narrator {
     if (rest > 0)
       log.info(
         { event: 'kernel', changes: rest, first: report.changes.find((change) => change.repaired !== true) },
-        `changed the kernel: ${rest} items`,
+        `changed the kernel: ${rest} ${rest === 1 ? 'item' : 'items'}`,
       );
     for (const change of report.changes) events.emit({ type: 'change', at: clock.now(), change });
     for (const error of report.errors) count.error(error.part, error.code);
