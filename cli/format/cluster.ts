@@ -80,7 +80,7 @@ function isNodeWell({ agent }: ClusterNode): boolean {
 
 function troubles({ nodes, refused }: ClusterReport, view: View): readonly string[] {
   const lines = [
-    ...nodes.filter((node) => !isNodeWell(node)).map((node) => nodeTrouble(node, view)),
+    ...nodes.filter((node) => !isNodeWell(node)).flatMap((node) => nodeTrouble(node, refused, view)),
     ...refused.map((refusal) => entry(`${refusal.node}: ${refusalText(refusal)}`, view)),
   ];
   const left = lines.length - TROUBLES_SHOWN;
@@ -89,16 +89,28 @@ function troubles({ nodes, refused }: ClusterReport, view: View): readonly strin
     : lines;
 }
 
-function nodeTrouble({ node, record, agent }: ClusterNode, view: View): string {
+/** What is wrong with a node, as its agent says; without what `refused` tells of everybody, whoever else says it. */
+function nodeTrouble(
+  { node, record, agent }: ClusterNode,
+  refused: readonly Refusal[],
+  view: View,
+): readonly string[] {
   if (!agent.answered) {
     const published = record.generations.length === 0 ? 'published no key' : 'published its keys';
-    return entry(`${node}: ${published}, but ${agent.reason}`, view);
+    return [entry(`${node}: ${published}, but ${agent.reason}`, view)];
   }
-  const entries = nodeEntries(agent.status, view).filter(({ told }) => told === 'wrong');
+  const isTold = (claim: Refusal | undefined) =>
+    refused.some((each) => each.node === claim?.node && each.code === claim.code);
+  const entries = nodeEntries(agent.status, view).filter(
+    ({ told, refusal }) => told === 'wrong' && !isTold(refusal),
+  );
+  if (entries.length === 0 && agent.status.state === 'encrypted') return [];
   return [
-    entry(verdict(agent.status, view), view),
-    ...entries.map(({ who, text }) => entry(`${node}: ${who}: ${text}`, view)),
-  ].join('\n');
+    [
+      entry(verdict(agent.status, view), view),
+      ...entries.map(({ who, text }) => entry(`${node}: ${who}: ${text}`, view)),
+    ].join('\n'),
+  ];
 }
 
 function entry(text: string, view: View): string {

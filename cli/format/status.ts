@@ -1,5 +1,5 @@
 /** `sheath status` of one node, in words. Pure. */
-import type { PeerStatus } from '../../mesh/types.ts';
+import type { PeerStatus, Refusal } from '../../mesh/types.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Tone } from '../context.ts';
 import { isClaim, refusalText } from './refusals.ts';
@@ -92,6 +92,8 @@ export interface Entry {
   /** The code, or the state where there is none. */
   readonly kind: string;
   readonly tone: Tone;
+  /** The refused claim that it tells of. */
+  readonly refusal?: Refusal;
   readonly who: string;
   readonly text: string;
 }
@@ -111,6 +113,7 @@ function wrongs(status: AgentStatus, now: number): readonly Entry[] {
       .map((refusal) => ({
         told: 'wrong' as const,
         kind: refusal.code,
+        refusal,
         tone: 'bad' as const,
         who: refusal.node,
         text: refusalText(refusal),

@@ -104,6 +104,19 @@ NOT all encrypted: 2 of 3 Nodes
     );
     assert.equal(out.match(/PREFIX_CLAIMED/g)?.length, 1, out);
     assert.equal(code, 1);
+
+    const refused = [{ node: 'n3', uid: 'u3', code: 'PREFIX_CLAIMED', message: 'as n2' }];
+    const n1 = status({ node: 'n1', peers: [peer('n2'), peer('n3')], refused });
+    const told = await ask(
+      [
+        { name: 'n1', annotations: annotations(1), agent: n1 },
+        ...WELL.filter(({ name }) => name === 'n2'),
+        { name: 'n3', annotations: n3, agent: agentOf('n3', ['n1', 'n2']) },
+      ],
+      'status',
+    );
+    assert.equal(told.out, out);
+    assert.equal(told.code, 1);
   });
 
   it('lists every node with -o wide, and all that is known with -o json', async () => {
