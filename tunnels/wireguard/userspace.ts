@@ -1,5 +1,8 @@
 /** wireguard-go: WireGuard where the kernel has none. It outlives whoever starts it, so that a restart of ours loses nothing. */
 import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DataplaneFailure } from '../failure.ts';
 import type { Runner } from '../ports.ts';
 
@@ -8,6 +11,9 @@ const IN6_ADDR_GEN_MODE_NONE = '1';
 
 /** The only folder that wireguard-go knows. */
 export const DEFAULT_SOCKET_DIR = '/var/run/wireguard';
+
+/** Milliseconds that a predecessor may take to end, after its device was removed. */
+const LAST_BREATH = 3_000;
 
 export interface UserspaceOptions {
   readonly run: Runner;
@@ -20,6 +26,7 @@ export interface UserspaceOptions {
  * Its socket folder is shared by all network namespaces; another one is laid over it in a mount namespace of its own.
  */
 export async function startUserspace(device: string, options: UserspaceOptions): Promise<void> {
+  await untilSilent(join(options.socketDir, `${device}.sock`));
   await start(device, options);
   // As the kernel's own device is: without a link-local address nobody solicits routers on it, and silence is silence.
   const mode = `/proc/sys/net/ipv6/conf/${device}/addr_gen_mode`;
@@ -50,4 +57,21 @@ async function start(device: string, options: UserspaceOptions): Promise<void> {
       cause,
     });
   }
+}
+
+/** A predecessor ends some time after its device, and until then its socket keeps another from starting ("unix socket in use"). */
+async function untilSilent(socket: string): Promise<void> {
+  const deadline = performance.now() + LAST_BREATH;
+  while ((await answers(socket)) && performance.now() < deadline) await sleep(20);
+}
+
+function answers(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(socket);
+    connection.once('error', () => resolve(false));
+    connection.once('connect', () => {
+      connection.destroy();
+      resolve(true);
+    });
+  });
 }
