@@ -7,6 +7,11 @@ describe('tunnels on a real kernel', () => {
     runInNamespace({ file: 'dataplane.ts', userspace: false });
   });
 
+  it('what is in the way', function () {
+    this.timeout(120_000);
+    runInNamespace({ file: 'foreign.ts', userspace: false });
+  });
+
   it('a storm of notices', function () {
     this.timeout(60_000);
     runInNamespace({ file: 'storm.ts', userspace: false });

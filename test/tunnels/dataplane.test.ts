@@ -7,6 +7,11 @@ describe('tunnels', () => {
     runInNamespace({ file: 'dataplane.ts', userspace: true });
   });
 
+  it('what is in the way', function () {
+    this.timeout(120_000);
+    runInNamespace({ file: 'foreign.ts', userspace: true });
+  });
+
   it('a storm of notices', function () {
     this.timeout(60_000);
     runInNamespace({ file: 'storm.ts', userspace: true });

@@ -1,12 +1,11 @@
 /** The dataplane on this kernel: started by `dataplane.test.ts` and `test/kernel/tunnels.test.ts`, in a namespace of its own. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Part, Report } from '../../../tunnels/dataplane.ts';
-import { desired, type MeshShape, publicKey, routing } from '../states.ts';
+import { desired, publicKey, routing } from '../states.ts';
 import { actualLines, expectedLines } from './expected.ts';
+import { nothing, shape, takeBack } from './fixture.ts';
 import {
   ip,
   type Machine,
@@ -17,16 +16,6 @@ import {
   userspace,
   withWireGuard,
 } from './machine.ts';
-
-const shape: MeshShape = { self: 1, peers: [2, 3, 4], generations: [7] };
-const nothing = desired({ self: 1, peers: [], generations: [] });
-
-/** With `quiet: 0`, the first call sees the packets, and the second that there were no more. */
-async function takeBack(machine: Machine): Promise<Report> {
-  let report = await machine.set(nothing);
-  for (let i = 0; i < 50 && report.pending.length > 0; i++) report = await machine.set(nothing);
-  return report;
-}
 
 const texts = (report: Report) => report.changes.map(({ part, action, what }) => `${part} ${action} ${what}`);
 
@@ -151,81 +140,6 @@ describe(`dataplane with ${userspace ? 'wireguard-go' : "the kernel's WireGuard"
     assert.deepEqual(texts(report), ['firewall add table inet sheath']);
     await restarted.close();
     await takeBack(machine);
-  });
-
-  const foreign: readonly [string, string, string, string][] = [
-    ['DEVICE_FOREIGN', 'link add sheath1 type bridge', 'link del sheath1', 'sheath1'],
-    ['RULE_FOREIGN', 'rule add priority 95 lookup 100', 'rule del priority 95', '--routing-rule-priority'],
-    [
-      'RULE_FOREIGN',
-      '-6 rule add priority 94 lookup 100',
-      '-6 rule del priority 94',
-      '--routing-pod-rule-priority',
-    ],
-    [
-      'TABLE_FOREIGN',
-      'route add 10.9.0.0/24 dev under0 table 51830',
-      'route del 10.9.0.0/24 table 51830',
-      '--routing-table',
-    ],
-    [
-      'MARK_FOREIGN',
-      'rule add priority 300 fwmark 0x1000/0xf000 lookup 100',
-      'rule del priority 300',
-      '--routing-fwmark',
-    ],
-  ];
-  for (const [code, add, remove, flag] of foreign) {
-    it(`names what is not ours and leaves it: ${code} (${add})`, async () => {
-      ip(add);
-      const there = snapshot();
-      const report = await machine.set(desired(shape));
-      const error = report.errors.find((one) => one.code === code);
-      assert.ok(error?.message.includes(flag), JSON.stringify(report.errors));
-      await takeBack(machine);
-      assert.equal(snapshot(), there);
-      ip(remove);
-      await sleep(50);
-      assert.deepEqual((await machine.set(desired(shape))).errors, []);
-      await takeBack(machine);
-      assert.equal(snapshot(), before);
-    });
-  }
-
-  it('names a rule in its way before the first peer needs one', async () => {
-    ip('rule add priority 95 lookup 100');
-    const alone = desired({ self: 1, peers: [], generations: [7] });
-    const codes = (await machine.set(alone)).errors.map(({ code }) => code);
-    ip('rule del priority 95');
-    assert.deepEqual(codes, ['RULE_FOREIGN']);
-    await takeBack(machine);
-    assert.equal(snapshot(), before);
-  });
-
-  it('names a port that another program has', async () => {
-    const { createSocket } = await import('node:dgram');
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(51831, () => resolve()));
-    const report = await machine.set(desired(shape));
-    const error = report.errors.find(({ code }) => code === 'PORT_TAKEN');
-    assert.ok(error?.message.includes('--wireguard-port'), JSON.stringify(report.errors));
-    await new Promise<void>((resolve) => socket.close(() => resolve()));
-    assert.deepEqual((await machine.set(desired(shape))).errors, []);
-    assert.deepEqual(await actualLines(), expectedLines(desired(shape)));
-    await takeBack(machine);
-  });
-
-  it('names the missing capability, and changes nothing without it', () => {
-    const script = join(import.meta.dirname, 'unprivileged.ts');
-    const printed = execFileSync(
-      'setpriv',
-      ['--bounding-set', '-net_admin', process.execPath, ...process.execArgv, script],
-      { encoding: 'utf8' },
-    );
-    const report = JSON.parse(printed) as { codes: string[]; changes: unknown[] };
-    assert.deepEqual(new Set(report.codes), new Set(['NOT_PERMITTED']));
-    assert.deepEqual(report.changes, []);
-    assert.equal(snapshot(), before);
   });
 
   it('takes back what an earlier run left in other tables and priorities', async () => {
