@@ -37,7 +37,11 @@ describe('the agent lasts: restarts, other hands, outages', () => {
 
   it('puts back its annotations when somebody overwrites or removes them', async () => {
     await lab.now.mesh();
-    const before = await lab.now.annotations('n1');
+    const before = await until(
+      'nothing is sent in clear any more',
+      () => lab.now.annotations('n1'),
+      (now) => now['sheath.dev/sending'] === '1',
+    );
     await annotateNode(lab.now.target, 'n1', {
       'sheath.dev/endpoints': '198.51.100.1',
       'sheath.dev/sending': null,
