@@ -15,7 +15,9 @@ import { shape } from './mesh/shape.ts';
 
 /** Links, rules, routes of both families, firewall, and the sysctls we may touch. */
 const FINGERPRINT = [
-  'ip -br link; ip rule; ip -6 rule; ip route show table all; nft list ruleset',
+  // But for their operational state, which the kernel works out in its own time.
+  'ip -br link | awk \'{ $2 = ""; print }\'',
+  'ip rule; ip -6 rule; ip route show table all; nft list ruleset',
   'grep . /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/src_valid_mark',
 ].join('; ');
 
