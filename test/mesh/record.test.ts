@@ -8,8 +8,16 @@ const G = 'sheath.dev/generations';
 const E = 'sheath.dev/endpoints';
 const P = 'sheath.dev/prefixes';
 
+const publisher = {
+  generation: 7,
+  publicKey: key('good'),
+  port: 51831,
+  prefix: '10.9.0.0/24',
+  address: '192.0.2.9',
+};
+
 describe('parseRecord', () => {
-  for (const { name, annotation, value, codes, left, expected } of badAnnotations)
+  for (const { name, annotation, value, codes, left, expected } of badAnnotations(publisher))
     it(name, () => {
       const record = recordOf(3, { [annotation]: value });
       assert.deepEqual(
