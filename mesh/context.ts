@@ -114,6 +114,7 @@ function planDevices(self: NodeRecord, config: MeshConfig): readonly DevicePlan[
       mtu: config.mtu,
       addresses: deviceAddresses(self.prefixes),
       keepalive: superseded || !isWireGuard ? 0 : config.wireguard.keepalive,
+      receiveOnly: false,
     });
   }
   return devices;

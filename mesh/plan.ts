@@ -38,6 +38,8 @@ export function plan({ self, records, config, evidence, reserved = NONE }: PlanI
     ownPrefixes: self.prefixes,
     ownAddresses: self.endpoints,
     exempt: config.exempt,
+    clusterPrefixes: config.clusterPrefixes,
+    nodePrefixes: config.nodePrefixes,
   };
   if (config.encryption === 'none') return { ...base, devices: [], peers: [], refused: [], contested: [] };
   const others = records.filter(({ name, uid }) => name !== self.name && uid !== self.uid);

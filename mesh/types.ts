@@ -25,7 +25,15 @@ export interface MeshConfig {
   readonly encryption: Encryption;
   readonly mode: Mode;
   readonly scope: Scope;
+  /** Wanted: the lifecycle steps towards it, one generation after the other. */
   readonly generation: number;
+  readonly rotation: {
+    /** Milliseconds without a packet before a superseded generation is withdrawn. */
+    readonly drain: number;
+    /** Names of Nodes that nobody waits for. */
+    readonly passOver: readonly string[];
+  };
+  readonly prefixSource: 'podCIDRs' | 'pods' | 'annotations';
   readonly wireguard: {
     /** Generation n listens on `port + n mod 2`. */
     readonly port: number;
@@ -71,6 +79,7 @@ export interface AgentFacts {
   readonly version: string;
   /** `metadata.generation` of the configuration that it acts on. */
   readonly observedGeneration?: number;
+  /** What is in force, not what is wished: `strict` is a door that is shut. */
   readonly mode?: Mode;
   /** What this node is unable to do, with the reason: `ipsec: no charon`. */
   readonly cannot: readonly string[];
@@ -122,8 +131,12 @@ export interface VouchedNode {
 export interface MeshPlan {
   readonly self: string;
   readonly encryption: Encryption;
+  /** What is in force: `strict` shuts the door, also while there is no device. */
   readonly mode: Mode;
   readonly scope: Scope;
+  /** What the door is shut for: all pods; and all nodes in scope `nodes`, and for pods whatever the scope. */
+  readonly clusterPrefixes: readonly Prefix[];
+  readonly nodePrefixes: readonly Prefix[];
   /** One a live generation, oldest first; none with encryption `none`. */
   readonly devices: readonly DevicePlan[];
   /** Sorted by node. Only peers that can be programmed; the others are in `refused`. */
@@ -150,6 +163,8 @@ export interface DevicePlan {
   readonly addresses: readonly Prefix[];
   /** Persistent keepalive in seconds for its peers; 0 for a superseded generation, so that silence means silence. */
   readonly keepalive: number;
+  /** Nothing is sent on it any more: it is there for what others still send. No route leads through it. */
+  readonly receiveOnly: boolean;
 }
 
 export type DeviceName = 'sheath0' | 'sheath1';
@@ -264,6 +279,8 @@ export interface PeerStatus {
    * (idle is not down).
    */
   readonly unansweredSince?: number;
+  /** Generations on which a handshake with it was seen, oldest first. */
+  readonly established?: readonly number[];
   /** Why it is not `routed`, and what to do. */
   readonly reason?: Problem;
 }

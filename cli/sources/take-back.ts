@@ -27,6 +27,8 @@ function nothing(): MeshPlan {
     ownPrefixes: [],
     ownAddresses: [],
     exempt: [],
+    clusterPrefixes: [],
+    nodePrefixes: [],
   };
 }
 

@@ -6,7 +6,11 @@ type Filled<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 /** A spec in which every field is set, but for the interval of rotation: by hand. */
 export interface FullSpec
   extends Omit<Filled<Spec>, 'rotation' | 'wireguard' | 'ipsec' | 'routing' | 'prefixes'> {
-  readonly rotation: { readonly interval?: string | undefined; readonly drain: string };
+  readonly rotation: {
+    readonly interval?: string | undefined;
+    readonly drain: string;
+    readonly passOver: readonly string[];
+  };
   readonly wireguard: Filled<NonNullable<Spec['wireguard']>>;
   readonly ipsec: Filled<NonNullable<Spec['ipsec']>>;
   readonly routing: Filled<NonNullable<Spec['routing']>>;
@@ -18,7 +22,7 @@ export const DEFAULTS: FullSpec = {
   mode: 'permissive',
   scope: 'pods',
   generation: 1,
-  rotation: { drain: '180s' },
+  rotation: { drain: '180s', passOver: [] },
   wireguard: {
     // Calico, Kilo and KubeSpan listen on 51820, Cilium on 51871.
     port: 51830,

@@ -79,6 +79,8 @@ function meshConfig(spec: FullSpec): MeshConfig {
     mode: spec.mode,
     scope: spec.scope,
     generation: spec.generation,
+    rotation: { drain: parseDuration(spec.rotation.drain) ?? 180_000, passOver: spec.rotation.passOver },
+    prefixSource: spec.prefixes.source,
     wireguard: {
       port: spec.wireguard.port,
       keepalive: Math.ceil((parseDuration(spec.wireguard.keepalive) ?? 0) / 1000),

@@ -31,6 +31,7 @@ const rotation = z.strictObject({
   drain: durationSchema({ minimum: '5s' })
     .optional()
     .describe('Silence on a superseded generation before it is withdrawn, 5s at least'),
+  passOver: strings('Names of Nodes that no rotation and no disabling waits for'),
 });
 
 const wireguard = z.strictObject({

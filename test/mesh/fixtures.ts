@@ -27,6 +27,8 @@ export const config: MeshConfig = {
   mode: 'permissive',
   scope: 'pods',
   generation: 7,
+  rotation: { drain: 180_000, passOver: [] },
+  prefixSource: 'podCIDRs',
   wireguard: { port: 51830, keepalive: 0, userspace: 'auto' },
   mtu: 'auto',
   routing: {

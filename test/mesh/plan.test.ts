@@ -29,6 +29,7 @@ describe('plan', () => {
           mtu: 'auto',
           addresses: ['10.100.1.0/32', 'fd00:10:244:1::/128'],
           keepalive: 0,
+          receiveOnly: false,
         },
         {
           name: 'sheath1',
@@ -38,6 +39,7 @@ describe('plan', () => {
           mtu: 'auto',
           addresses: ['10.100.1.0/32', 'fd00:10:244:1::/128'],
           keepalive: 25,
+          receiveOnly: false,
         },
       ],
       peers: [
@@ -60,6 +62,8 @@ describe('plan', () => {
       ownPrefixes: ['10.100.1.0/24', 'fd00:10:244:1::/64'],
       ownAddresses: ['192.0.2.1', '2001:db8::2'],
       exempt: [],
+      clusterPrefixes: [],
+      nodePrefixes: [],
     });
   });
 

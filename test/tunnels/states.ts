@@ -94,6 +94,7 @@ export function mesh(shape: MeshShape): MeshPlan {
       mtu: shape.mtu ?? 'auto',
       addresses: [prefix(`10.244.${self}.0/32`), prefix(`fd00:10:244:${self.toString(16)}::/128`)],
       keepalive: shape.keepalive ?? 0,
+      receiveOnly: false,
     }),
   );
   return {
@@ -109,6 +110,8 @@ export function mesh(shape: MeshShape): MeshPlan {
     ownPrefixes: [pods(self), pods6(self)],
     ownAddresses: [nodeAddress(self), nodeAddress6(self)],
     exempt: [],
+    clusterPrefixes: [],
+    nodePrefixes: [],
   };
 }
 
