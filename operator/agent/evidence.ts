@@ -1,6 +1,7 @@
 /** What the API server vouches for about Nodes whose claims contend: read when a plan asks for it, and kept. */
 import type { PublicKey } from '../../keys/generation.ts';
-import type { Evidence, NodeRecord, VouchedNode } from '../../mesh/types.ts';
+import type { Evidence, MeshPlan, NodeRecord, VouchedNode } from '../../mesh/types.ts';
+import { remaining } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
 import { nodePath, parseNode } from '../kube/node.ts';
@@ -9,6 +10,8 @@ import { nodePath, parseNode } from '../kube/node.ts';
 const PATIENCE = 2_000;
 /** How many Nodes are read at once. */
 const AT_ONCE = 4;
+/** Milliseconds between two tries to read one Node: its claims may change as often as it likes. */
+const PACE = 10_000;
 
 export const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map() };
 
@@ -66,6 +69,32 @@ export class ClaimsRead {
         this.#claims.set(record.uid, claimsText(record));
     }
   }
+}
+
+/** Who may be asked about now: whoever was not in the last 10 s. */
+export class EvidencePace {
+  readonly #triedAt = new Map<string, number>();
+
+  /** Those of `names` that are due, which are taken to be tried. `now` in milliseconds of any clock that goes on. */
+  take(names: readonly string[], now: number): readonly string[] {
+    for (const [name, at] of this.#triedAt) if (remaining(at, PACE, now) === 0) this.#triedAt.delete(name);
+    const due = names.filter((name) => !this.#triedAt.has(name));
+    for (const name of due) this.#triedAt.set(name, now);
+    return due;
+  }
+}
+
+/** Until `contested` can be read, what stands of them is taken as vouched for: a new claim takes nothing from who is in force. */
+export function withStanding(
+  evidence: Evidence,
+  contested: readonly string[],
+  { peers }: MeshPlan,
+): Evidence {
+  const unread = new Set(contested);
+  const standing = peers
+    .filter(({ node, uid }) => unread.has(node) && !evidence.nodes.has(uid))
+    .map(({ uid, prefixes, addresses }) => [uid, { podCIDRs: prefixes, addresses }] as const);
+  return standing.length === 0 ? evidence : { ...evidence, nodes: new Map([...evidence.nodes, ...standing]) };
 }
 
 function claimsText({ endpoints, prefixes }: NodeRecord): string {

@@ -10,12 +10,12 @@ import { plan as planMesh } from '../../mesh/plan.ts';
 import { formatAnnotations } from '../../mesh/record.ts';
 import type { Address, AgentFacts, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
-import { type Clock, remaining } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
 import type { OwnNode } from '../records/disk.ts';
 import type { RecordsSource } from '../records/source.ts';
-import { ClaimsRead, forgetGone, readEvidence } from './evidence.ts';
+import { ClaimsRead, EvidencePace, forgetGone, readEvidence, withStanding } from './evidence.ts';
 import type { KernelLoop } from './kernel-loop.ts';
 import { ownRecord } from './own-node.ts';
 import type { Publisher } from './publisher.ts';
@@ -46,9 +46,6 @@ export interface TurnOutcome {
   readonly nextAt: number | undefined;
 }
 
-/** Milliseconds between two tries to read what the API server vouches for. */
-const EVIDENCE_PACE = 10_000;
-
 export class Mesher {
   readonly #options: MesherOptions;
   own: OwnNode | undefined;
@@ -63,7 +60,7 @@ export class Mesher {
   withdrawing = false;
   #trials: ReadonlyMap<PublicKey, Trial> = new Map();
   readonly #claimsRead = new ClaimsRead();
-  #evidenceTriedAt = Number.NEGATIVE_INFINITY;
+  readonly #evidencePace = new EvidencePace();
   #clockGuarded = false;
   #made: { readonly plan: MeshPlan; readonly of: readonly unknown[] } | undefined;
 
@@ -156,15 +153,13 @@ export class Mesher {
     const { records, clock, kernel } = this.#options;
     this.evidence = forgetGone(this.evidence, records.records());
     let plan = this.#planned(own);
-    const due =
-      remaining(this.#evidenceTriedAt, EVIDENCE_PACE, clock.now()) === 0 && records.status().connected;
     // Until it is read anew, what was known decides: who is in force stays.
     const unsure = [...plan.contested, ...this.#claimsRead.outdated(this.evidence, records.records())];
-    if (unsure.length > 0 && due) {
-      this.#evidenceTriedAt = clock.now();
-      plan = await this.#askAbout(unsure, own);
+    const due = records.status().connected ? this.#evidencePace.take(unsure, clock.now()) : [];
+    if (due.length > 0) {
+      plan = await this.#askAbout(due, own);
       // What is vouched for may depend on others' word in turn.
-      const more = plan.contested.filter((name) => !unsure.includes(name));
+      const more = this.#evidencePace.take(plan.contested, clock.now());
       if (more.length > 0) plan = await this.#askAbout(more, own);
     }
     const holders = keepProved({ plan, statuses: kernel.statuses, holders: this.evidence.keyHolders });
@@ -191,13 +186,16 @@ export class Mesher {
     const made = this.#made;
     if (made?.of.length === inputs.length && inputs.every((input, at) => input === made.of[at]))
       return made.plan;
-    const plan = planMesh({
+    const input = {
       self: this.#selfRecord(own),
       records: records.records(),
       config,
-      evidence: this.evidence,
       reserved: this.reserved,
-    });
+    };
+    const asked = planMesh({ ...input, evidence: this.evidence });
+    const { contested } = asked;
+    const evidence = this.plan ? withStanding(this.evidence, contested, this.plan) : this.evidence;
+    const plan = evidence === this.evidence ? asked : { ...planMesh({ ...input, evidence }), contested };
     this.#made = { plan, of: inputs };
     return plan;
   }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { plan } from '../../mesh/plan.ts';
 import { parseRecord } from '../../mesh/record.ts';
 import type { Evidence, NodeRecord } from '../../mesh/types.ts';
-import { ClaimsRead, NO_EVIDENCE } from '../../operator/agent/evidence.ts';
+import { ClaimsRead, EvidencePace, NO_EVIDENCE, withStanding } from '../../operator/agent/evidence.ts';
+import { config, recordOf } from '../mesh/fixtures.ts';
 
 function node(name: string, endpoints: string): NodeRecord {
   return parseRecord({
@@ -42,5 +44,26 @@ describe('evidence', () => {
     const anew = vouching('n1');
     claims.read(vouching('n1'), anew, records);
     assert.deepEqual(claims.outdated(anew, records), []);
+  });
+
+  it('is asked for about one Node every 10 s, and about another at once', () => {
+    const pace = new EvidencePace();
+    assert.deepEqual(pace.take(['n1'], 0), ['n1']);
+    assert.deepEqual(pace.take(['n1', 'n2'], 9_999), ['n2']);
+    assert.deepEqual(pace.take(['n1', 'n2'], 10_000), ['n1']);
+  });
+
+  it('that cannot be read leaves in force what was', () => {
+    const [victim, bad] = [recordOf(3), { ...recordOf(4), createdAt: '2020-01-01T00:00:00Z' }];
+    const input = { self: recordOf(1), config };
+    const before = plan({ ...input, records: [victim, bad], evidence: NO_EVIDENCE });
+    const records = [victim, { ...bad, prefixes: [...bad.prefixes, ...victim.prefixes] }];
+    const unread = plan({ ...input, records, evidence: NO_EVIDENCE });
+    assert.deepEqual(unread.contested, ['n3', 'n4']);
+    assert.notDeepEqual(unread.peers, before.peers, 'the older Node would have it');
+    const evidence = withStanding(NO_EVIDENCE, unread.contested, before);
+    const after = plan({ ...input, records, evidence });
+    assert.deepEqual(after.peers, before.peers);
+    assert.deepEqual(withStanding(evidence, unread.contested, unread), evidence, 'what was read counts');
   });
 });
