@@ -16,7 +16,7 @@ const MOST_RESTARTS = 3;
 /** What we tried so far for one peer's newest link, which waits for its first handshake. */
 export interface Attempt {
   /** The link it is about: another key or generation begins anew. */
-  readonly link: string;
+  readonly link: PeerLink;
   /** When the link was first seen waiting, in milliseconds since the epoch. */
   readonly since: number;
   /** How often it was made anew. */
@@ -95,14 +95,19 @@ interface Step {
 }
 
 function advance(known: Attempt | undefined, { link, begins, now }: Moment): Step {
-  const name = `${link.generation} ${link.publicKey}`;
-  const attempt = known?.link === name ? known : { link: name, since: now, restarts: 0, nextAt: now };
+  const attempt = isOf(known, link) ? known : { link, since: now, restarts: 0, nextAt: now };
   const beginsAt = attempt.since + (begins ? 0 : YIELD);
   if (now < beginsAt) return { attempt: { ...attempt, nextAt: beginsAt }, initiates: false, restarts: false };
   const restartAt = attempt.nextAt <= beginsAt ? beginsAt + FIRST_RESTART : attempt.nextAt;
-  if (now < restartAt)
-    return { attempt: { ...attempt, nextAt: restartAt }, initiates: true, restarts: false };
+  if (now < restartAt) {
+    const waiting = attempt.nextAt === restartAt ? attempt : { ...attempt, nextAt: restartAt };
+    return { attempt: waiting, initiates: true, restarts: false };
+  }
   const restarts = attempt.restarts + 1;
   const nextAt = restarts < MOST_RESTARTS ? now + FIRST_RESTART * 2 ** restarts : Infinity;
   return { attempt: { ...attempt, restarts, nextAt }, initiates: true, restarts: true };
+}
+
+function isOf(known: Attempt | undefined, { generation, publicKey }: PeerLink): known is Attempt {
+  return known?.link.generation === generation && known.link.publicKey === publicKey;
 }

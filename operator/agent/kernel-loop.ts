@@ -36,6 +36,8 @@ export class KernelLoop {
   #plan: MeshPlan | undefined;
   /** What was read last. */
   #seen: Seen | undefined;
+  /** What `#statuses` was made from. */
+  #judged: readonly unknown[] = [];
   /** What `#routed` was made from. */
   #wanted: Pick<DesiredState, 'plan' | 'routes'> | undefined;
   #report = NOTHING_YET;
@@ -131,15 +133,26 @@ export class KernelLoop {
     return false;
   }
 
+  /** True when a peer's state moved. */
   #judge({ observations, at }: Seen): boolean {
     if (this.#plan === undefined) return false;
+    const { devices } = this.#report;
+    const inputs = [
+      this.#plan,
+      observations,
+      this.#routed,
+      ...devices.flatMap(({ name, mtu }) => [name, mtu]),
+    ];
+    const known = this.#judged;
+    if (inputs.length === known.length && inputs.every((input, i) => input === known[i])) return false;
+    this.#judged = inputs;
     const previous = this.#statuses;
     this.#statuses = peerStatuses({
       plan: this.#plan,
       previous,
       observations,
       routed: this.#routed,
-      deviceMtu: new Map<DeviceName, number>(this.#report.devices.map((device) => [device.name, device.mtu])),
+      deviceMtu: new Map<DeviceName, number>(devices.map(({ name, mtu }) => [name, mtu])),
       now: at,
     });
     let moved = this.#statuses.size !== previous.size;

@@ -84,7 +84,8 @@ describe('initiations', () => {
     const routed = new Map([status('n3', 'routed', 6, START)]);
     const first = initiations({ plan: meshOf(6, 7), statuses: routed, attempts: new Map(), now: START });
     assert.ok(first.keepalive.has('n3'));
-    assert.equal(first.attempts.get('n3')?.link, `7 ${key('n3 7')}`);
+    const { generation, publicKey } = first.attempts.get('n3')?.link ?? {};
+    assert.deepEqual([generation, publicKey], [7, key('n3 7')]);
     const moved = new Map([status('n3', 'routed', 7, START)]);
     const second = initiations({
       plan: meshOf(6, 7),
