@@ -77,3 +77,13 @@ export interface Condition {
   readonly observedGeneration?: number;
   readonly lastTransitionTime: string;
 }
+
+/**
+ * What is wished, for agents and for the controller alike: of a resource that is being deleted, that everything goes. Its finalizer
+ * keeps it until every node has done so.
+ */
+export function wishOf({ metadata, spec }: Pick<EncryptionMesh, 'metadata' | 'spec'>): Spec {
+  return metadata.deletionTimestamp === undefined
+    ? spec
+    : { ...spec, encryption: 'none', mode: 'permissive' };
+}
