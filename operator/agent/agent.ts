@@ -73,6 +73,11 @@ export class Agent {
     this.#progress.made(this.#parts.clock.now());
   }
 
+  /** What `Live` says is another. */
+  configChanged(): void {
+    this.#queue.add('turn');
+  }
+
   /** The API server is away, or slow: begin with what the disk holds. */
   apiAway(): void {
     if (this.#diskWillDo) return;

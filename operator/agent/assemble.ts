@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import type { Keyring } from '../../keys/keyring.ts';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
-import type { ResolvedConfig } from '../config/resolve.ts';
 import { createMetrics, type Metrics } from '../http/metrics.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
@@ -12,6 +11,7 @@ import { NodeRecords } from '../records/nodes.ts';
 import { Agent } from './agent.ts';
 import { Events } from './events.ts';
 import { KernelLoop } from './kernel-loop.ts';
+import type { Live } from './live.ts';
 import { Mesher } from './mesher.ts';
 import { Narrator } from './narrator.ts';
 import { Problems } from './problems.ts';
@@ -21,7 +21,7 @@ import { StatusView } from './status.ts';
 
 export interface Ingredients {
   readonly options: AgentOptions;
-  readonly config: ResolvedConfig;
+  readonly live: Live;
   readonly client: KubeClient;
   readonly reached: ReachedAddresses;
   readonly keyring: Keyring;
@@ -44,7 +44,7 @@ export interface Assembled {
 
 /** @throws OperatorError `STATE_DIR_UNREADABLE` */
 export async function assemble(ingredients: Ingredients): Promise<Assembled> {
-  const { options, config, client, reached, keyring, dataplane, log, clock } = ingredients;
+  const { options, live, client, reached, keyring, dataplane, log, clock } = ingredients;
   const { nodeName, stateDir, version } = options;
   const random = options.random ?? Math.random;
   const kept = await keptKnowledge(ingredients);
@@ -93,8 +93,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     onFault: (error) => log.error({ event: 'fault', err: error }, 'a record could not be taken in'),
   });
   const mesher = new Mesher({
-    config: config.mesh,
-    facts: { version, mode: config.mesh.mode, cannot: [] },
+    live,
     client,
     reached,
     records,
@@ -134,7 +133,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
   const view = new StatusView({
     node: nodeName,
     version,
-    config,
+    config: () => live().config,
     mesher,
     kernel,
     publisher,

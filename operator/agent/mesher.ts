@@ -8,7 +8,7 @@ import type { Keyring, KeyringEntry } from '../../keys/keyring.ts';
 import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import { plan as planMesh } from '../../mesh/plan.ts';
 import { formatAnnotations } from '../../mesh/record.ts';
-import type { Address, AgentFacts, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
+import type { Address, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -17,14 +17,14 @@ import type { OwnNode } from '../records/disk.ts';
 import type { RecordsSource } from '../records/source.ts';
 import { ClaimsRead, EvidencePace, forgetGone, readEvidence, withStanding } from './evidence.ts';
 import type { KernelLoop } from './kernel-loop.ts';
+import type { Live } from './live.ts';
 import { ownRecord } from './own-node.ts';
 import type { Publisher } from './publisher.ts';
 import { type Clear, clearAtStart, sending, stillInClear } from './sending.ts';
 import { judgeTrials, keepProved, type Trial } from './trials.ts';
 
 export interface MesherOptions {
-  readonly config: MeshConfig;
-  readonly facts: AgentFacts;
+  readonly live: Live;
   readonly client: KubeClient;
   readonly reached: ReachedAddresses;
   readonly records: RecordsSource;
@@ -73,9 +73,13 @@ export class Mesher {
 
   /** Our generations, oldest first. */
   get keys(): readonly KeyringEntry[] {
-    const { config, keyring } = this.#options;
-    const entry = keyring.get(config.generation) ?? keyring.list().at(-1);
+    const { keyring } = this.#options;
+    const entry = keyring.get(this.#config.generation) ?? keyring.list().at(-1);
     return entry === undefined ? [] : [entry];
+  }
+
+  get #config(): MeshConfig {
+    return this.#options.live().config.mesh;
   }
 
   get sending(): readonly number[] {
@@ -90,11 +94,12 @@ export class Mesher {
     const { own } = this;
     if (own === undefined) return undefined;
     this.reserved = this.#options.reached.list();
-    return this.#options.config.encryption === 'none' ? this.#withdraw(own) : this.#mesh(own);
+    return this.#config.encryption === 'none' ? this.#withdraw(own) : this.#mesh(own);
   }
 
   async #mesh(own: OwnNode): Promise<TurnOutcome> {
-    const { config, keyring, kernel, records, publisher } = this.#options;
+    const config = this.#config;
+    const { keyring, kernel, records, publisher } = this.#options;
     await this.#guardClock();
     const key = keyring.ensure(config.generation, 'wireguard');
     this.clear ??= clearAtStart({
@@ -123,7 +128,8 @@ export class Mesher {
    * to them must be heard; the data plane then waits for silence.
    */
   async #withdraw(own: OwnNode): Promise<TurnOutcome> {
-    const { config, kernel, records, publisher } = this.#options;
+    const config = this.#config;
+    const { kernel, records, publisher } = this.#options;
     const seen = publisher.seen(records.own());
     const [key] = this.keys;
     const published = seen?.annotations[ANNOTATIONS.generations] !== undefined;
@@ -181,8 +187,9 @@ export class Mesher {
 
   /** The same object as before when nothing that it is made of changed. */
   #planned(own: OwnNode): MeshPlan {
-    const { records, config } = this.#options;
-    const inputs = [records.records(), own, this.evidence, this.reserved, ...this.keys];
+    const { records } = this.#options;
+    const config = this.#config;
+    const inputs = [config, records.records(), own, this.evidence, this.reserved, ...this.keys];
     const made = this.#made;
     if (made?.of.length === inputs.length && inputs.every((input, at) => input === made.of[at]))
       return made.plan;
@@ -201,8 +208,15 @@ export class Mesher {
   }
 
   #selfRecord(own: OwnNode): NodeRecord {
-    const { config, facts } = this.#options;
-    return ownRecord({ own, config, facts, keys: this.keys, sending: this.sending });
+    const { config, facts } = this.#options.live();
+    const { mesh } = config;
+    return ownRecord({
+      own,
+      config: mesh,
+      facts: { ...facts, mode: mesh.mode },
+      keys: this.keys,
+      sending: this.sending,
+    });
   }
 
   #judgeTrials(plan: MeshPlan): void {
@@ -225,8 +239,8 @@ export class Mesher {
    */
   async #guardClock(): Promise<void> {
     if (this.#clockGuarded) return;
-    const { keyring, clock, kept, config, observe, onClockBehind } = this.#options;
-    const generation = config.generation;
+    const { keyring, clock, kept, observe, onClockBehind } = this.#options;
+    const { generation } = this.#config;
     const newest = Math.max(keyring.newestTimeOnDisk(), kept?.at ?? 0);
     if (clock.now() < newest && keyring.get(generation) !== undefined && (await observe()).length === 0) {
       keyring.renew(generation);

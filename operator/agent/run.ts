@@ -47,6 +47,7 @@ export interface AgentOptions {
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
   const config = resolveConfig(options.layers);
+  const live = () => ({ config, facts: { version: options.version, cannot: [] }, publishFacts: false });
   const { client, description, reached } = await openCluster(
     {
       kubeconfig: options.kubeconfig,
@@ -62,7 +63,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const dataplane = options.dataplane ?? (await openDataplane(options, config));
   try {
     const clock = options.clock ?? systemClock;
-    const assembled = await assemble({ options, config, client, reached, keyring, dataplane, log, clock });
+    const assembled = await assemble({ options, live, client, reached, keyring, dataplane, log, clock });
     const servers = await serve(options, assembled);
     const { encryption, generation } = config.mesh;
     log.info(

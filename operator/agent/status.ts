@@ -14,7 +14,7 @@ import { allPeers, generationStatuses, meshState } from './view.ts';
 export interface StatusParts {
   readonly node: string;
   readonly version: string;
-  readonly config: ResolvedConfig;
+  readonly config: () => ResolvedConfig;
   readonly mesher: Mesher;
   readonly kernel: KernelLoop;
   readonly publisher: Publisher;
@@ -41,7 +41,8 @@ export class StatusView {
   }
 
   status(): AgentStatus {
-    const { node, version, config, mesher, kernel, publisher, records, problems, clock } = this.#parts;
+    const { node, version, mesher, kernel, publisher, records, problems, clock } = this.#parts;
+    const config = this.#parts.config();
     const { encryption, mode, scope, wireguard } = config.mesh;
     const { own } = mesher;
     const peers = this.#peers();
@@ -78,7 +79,7 @@ export class StatusView {
   ready(): Health {
     const { turned, publisher, records, config } = this.#parts;
     if (!turned()) return 'starting: nothing is known yet';
-    if (config.mesh.encryption === 'none' || publisher.status.state === 'published') return undefined;
+    if (config().mesh.encryption === 'none' || publisher.status.state === 'published') return undefined;
     // A node that booted without the API server works from its disk, and its key has been out before.
     return records.status().source === 'disk'
       ? undefined
@@ -96,7 +97,7 @@ export class StatusView {
       self: node,
       records: records.records(),
       statuses: kernel.statuses,
-      encryption: config.mesh.encryption,
+      encryption: config().mesh.encryption,
       since,
     });
   }
@@ -104,7 +105,7 @@ export class StatusView {
   #stateNow(peers: readonly PeerStatus[]): { readonly state: MeshState; readonly since: number } {
     const { config, turned, mesher, clock } = this.#parts;
     const state = meshState({
-      encryption: config.mesh.encryption,
+      encryption: config().mesh.encryption,
       started: turned(),
       withdrawing: mesher.withdrawing,
       peers,
