@@ -1,4 +1,5 @@
 /** Time as it is passed in, so that tests can turn it. */
+import { uptime } from 'node:os';
 
 export interface Clock {
   /** Milliseconds since the epoch. */
@@ -15,6 +16,9 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Counts from the start of the machine, also while it sleeps (CLOCK_BOOTTIME), and nobody sets it. */
+export const steadyClock: Clock = { now: () => uptime() * 1000, after: systemClock.after };
 
 /** Milliseconds of `span` that are left at `now` since it began. None when the clock was set back behind its beginning: nobody knows then. */
 export function remaining(since: number, span: number, now: number): number {
