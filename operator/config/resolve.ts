@@ -7,6 +7,7 @@ import { FIELDS } from './fields.ts';
 import type { Layer } from './load.ts';
 import { getAt, putAt } from './paths.ts';
 import type { ConfigView, Origin } from './schema.ts';
+import { TOGETHER } from './together.ts';
 import { parseDuration, parseFwmark } from './values.ts';
 
 export interface ResolvedConfig {
@@ -44,14 +45,11 @@ function originOf(path: string, layers: readonly Layer[]): Origin {
 }
 
 /** What no single layer can see: values of two layers that do not go together. */
-function checkTogether({ routing }: FullSpec, view: ConfigView): void {
-  if (routing.table === routing.podTable) {
-    throw invalid(`${said(view, 'routing.table')} and ${said(view, 'routing.podTable')} must differ`);
-  }
-  if (routing.podRulePriority >= routing.rulePriority) {
-    throw invalid(
-      `${said(view, 'routing.podRulePriority')} must be lower than ${said(view, 'routing.rulePriority')}: packets from own pods are looked up first`,
-    );
+function checkTogether(spec: FullSpec, view: ConfigView): void {
+  for (const { fields, holds, must, why } of TOGETHER) {
+    if (holds(spec)) continue;
+    const [blamed, other] = fields.map((path) => said(view, path));
+    throw invalid(`${blamed} ${must} ${other}${why}`);
   }
 }
 

@@ -1,37 +1,54 @@
 /**
- * The configuration: one schema for the spec of `EncryptionMesh`, the file, the flags and the environment.
- * It says what may be written; `defaults.ts` what holds where nothing is, `sources.ts` who wins, `mesh-config.ts` what it means.
+ * The configuration: one schema for the spec of `EncryptionMesh`, the file, the flags and the environment, and for the CRD.
+ * It says what may be written; `together.ts` what goes together, `defaults.ts` what holds where nothing is said, `resolve.ts` who wins.
  */
 import * as z from 'zod';
+import { labelSelectorSchema, nodeNameSchema } from './labels.ts';
+import { rules } from './rules.ts';
 import { durationSchema, fwmarkSchema, prefixSchema } from './values.ts';
 
 const TABLE_MAX = 0xffff_ffff;
 /** 0 is `local`, 32766 and 32767 are `main` and `default` (ip-rule(8)); ours must come before those. */
 const PRIORITY = { min: 1, max: 32765 };
-/** 253 to 255 are `default`, `main` and `local` (rtnetlink.h, RT_TABLE_*). */
-const RESERVED_TABLES: readonly number[] = [253, 254, 255];
+/** `default`, `main` and `local` (rtnetlink.h, RT_TABLE_*). */
+const RESERVED_TABLES = { min: 253, max: 255 };
+const RESERVED = 'tables 253 to 255 belong to the system';
 
 const table = (description: string) =>
   z
     .int()
     .min(1)
     .max(TABLE_MAX)
-    .refine((value) => !RESERVED_TABLES.includes(value), { error: 'tables 253 to 255 belong to the system' })
+    .refine((value) => value < RESERVED_TABLES.min || value > RESERVED_TABLES.max, { error: RESERVED })
+    .meta(
+      rules({ rule: `self < ${RESERVED_TABLES.min} || self > ${RESERVED_TABLES.max}`, message: RESERVED }),
+    )
     .optional()
     .describe(description);
 const priority = (description: string) =>
   z.int().min(PRIORITY.min).max(PRIORITY.max).optional().describe(description);
-const prefixes = (description: string) => z.array(prefixSchema).optional().describe(description);
-const strings = (description: string) => z.array(z.string().min(1)).optional().describe(description);
+
+/** No item twice: whoever applies one entry owns that entry alone. */
+const set = (item: z.ZodString, most: number) =>
+  z
+    .array(item)
+    .max(most)
+    .refine((items) => new Set(items).size === items.length, { error: 'expected no item twice' })
+    .meta({ 'x-kubernetes-list-type': 'set' });
+const prefixes = (description: string) => set(prefixSchema, 256).optional().describe(description);
+const proposals = (description: string) =>
+  z.array(z.string().min(1).max(128)).max(16).optional().describe(description);
 
 const rotation = z.strictObject({
-  interval: durationSchema({ minimum: '1h' })
+  interval: durationSchema({ minimum: '1h', maximum: '87600h' })
     .optional()
     .describe('How often keys rotate; omitted: only by hand'),
-  drain: durationSchema({ minimum: '5s' })
+  drain: durationSchema({ minimum: '5s', maximum: '24h' })
     .optional()
     .describe('Silence on a superseded generation before it is withdrawn, 5s at least'),
-  passOver: strings('Names of Nodes that no rotation and no disabling waits for'),
+  passOver: set(nodeNameSchema, 1000)
+    .optional()
+    .describe('Names of Nodes that no rotation and no disabling waits for'),
 });
 
 const wireguard = z.strictObject({
@@ -47,34 +64,16 @@ const wireguard = z.strictObject({
 });
 
 const ipsec = z.strictObject({
-  ikeProposals: strings('IKE proposals, best first'),
-  espProposals: strings('ESP proposals, best first'),
+  ikeProposals: proposals('IKE proposals, best first'),
+  espProposals: proposals('ESP proposals, best first'),
 });
 
-const routing = z
-  .strictObject({
-    table: table('Routing table of the routes to remote prefixes'),
-    rulePriority: priority('Priority of the rule that looks that table up'),
-    podTable: table('Routing table for packets from own pods to node addresses'),
-    podRulePriority: priority('Priority of the rules that look that table up; lower than rulePriority'),
-    fwmark: fwmarkSchema.optional().describe("MARK/MASK of the tunnels' own packets"),
-  })
-  .refine((value) => value.table === undefined || value.table !== value.podTable, {
-    error: 'table and podTable must differ',
-    path: ['podTable'],
-  });
-
-const labelSelector = z.strictObject({
-  matchLabels: z.record(z.string(), z.string()).optional(),
-  matchExpressions: z
-    .array(
-      z.strictObject({
-        key: z.string().min(1),
-        operator: z.enum(['In', 'NotIn', 'Exists', 'DoesNotExist']),
-        values: z.array(z.string()).optional(),
-      }),
-    )
-    .optional(),
+const routing = z.strictObject({
+  table: table('Routing table of the routes to remote prefixes'),
+  rulePriority: priority('Priority of the rule that looks that table up'),
+  podTable: table('Routing table for packets from own pods to node addresses'),
+  podRulePriority: priority('Priority of the rules that look that table up; lower than rulePriority'),
+  fwmark: fwmarkSchema.optional().describe("MARK/MASK of the tunnels' own packets"),
 });
 
 /** What a person may write. Nothing here has a default: what is not set reads back as not set. */
@@ -83,20 +82,27 @@ export const specSchema = z.strictObject({
     .enum(['none', 'wireguard', 'ipsec'])
     .optional()
     .describe('The flag: how pods of different nodes are encrypted'),
-  mode: z.enum(['permissive', 'strict']).optional().describe('What happens to traffic that has no tunnel'),
+  mode: z
+    .enum(['permissive', 'strict'])
+    .optional()
+    .describe(
+      'What happens to traffic that has no tunnel: permissive lets it pass in clear, strict drops it',
+    ),
   scope: z.enum(['pods', 'nodes']).optional().describe('nodes: encrypt node-to-node traffic too'),
   generation: z.int().min(1).max(2147483647).optional().describe('Raised to rotate the keys, never lowered'),
-  rotation: rotation.optional().describe('Rotation of keys'),
-  wireguard: wireguard.optional().describe('WireGuard'),
-  ipsec: ipsec.optional().describe('IPsec'),
+  rotation: rotation.optional().describe('When keys rotate, and whom a rotation waits for'),
+  wireguard: wireguard.optional().describe('How WireGuard is set up'),
+  ipsec: ipsec.optional().describe('How IPsec is set up'),
   mtu: z
     .union([z.literal('auto'), z.int().min(1280).max(65535)], {
       error: 'expected auto or a number from 1280 to 65535',
     })
     .optional()
-    .describe('MTU of the tunnel devices'),
-  routing: routing.optional().describe('Where our routes and rules stand'),
-  nodeSelector: labelSelector.optional().describe('Which nodes take part, by label'),
+    .describe('MTU of the tunnel devices: auto, or a number from 1280 to 65535'),
+  routing: routing.optional().describe('Where the routes and rules stand on each node'),
+  nodeSelector: labelSelectorSchema
+    .optional()
+    .describe('Which nodes take part, by label; the others count as having no tunnel'),
   clusterPrefixes: prefixes('Ranges that all pods come from; strict mode needs them'),
   nodePrefixes: prefixes("Ranges of all nodes' addresses"),
   prefixes: z
@@ -107,7 +113,7 @@ export const specSchema = z.strictObject({
         .describe('Where the prefixes behind a node come from'),
     })
     .optional()
-    .describe('Prefixes behind a node'),
+    .describe('Which addresses are behind a node'),
   exempt: prefixes('Prefixes never encrypted nor dropped'),
 });
 

@@ -131,7 +131,7 @@ describe('configuration', () => {
       [
         'a drain that is too short',
         { rotationDrain: '1s' },
-        /^--rotation-drain: expected a duration.*5s or more/,
+        /^--rotation-drain: expected a duration.*from 5s/,
       ],
     ];
     for (const [name, flags, message] of wrong) {
@@ -143,7 +143,7 @@ describe('configuration', () => {
         resolved({ flags: { routingTable: '7' }, environment: { SHEATH_ROUTING_POD_TABLE: '7' } }),
         refusal(
           'CONFIG_INVALID',
-          /routing\.table 7 \(--routing-table\) and routing\.podTable 7 \(SHEATH_ROUTING_POD_TABLE\) must differ/,
+          /routing\.podTable 7 \(SHEATH_ROUTING_POD_TABLE\) must differ from routing\.table 7 \(--routing-table\)/,
         ),
       ));
 
