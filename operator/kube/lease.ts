@@ -92,11 +92,12 @@ export class LeaderElection {
     const end = AbortSignal.any([signal, over.signal]);
     const leading = lead(end).finally(() => over.abort());
     leading.catch(() => {});
+    await this.#renew(end);
+    over.abort();
     try {
-      await this.#renew(end);
+      await leading;
     } finally {
-      over.abort();
-      await leading.finally(() => this.#release());
+      await this.#release();
     }
   }
 
