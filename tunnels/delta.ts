@@ -24,6 +24,10 @@ export class Delta<W, A> {
     return this.#actual.size;
   }
 
+  get isRead(): boolean {
+    return this.#read;
+  }
+
   want(key: string, wanted: W): void {
     this.#wanted.set(key, wanted);
     this.#disturbed.delete(key);

@@ -2,8 +2,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { hasKernelWireGuard, KernelWireGuard, PrivateKey, syncconf } from 'wireguard-tools-wrapper';
+import fc from 'fast-check';
+import {
+  type Device,
+  hasKernelWireGuard,
+  KernelWireGuard,
+  PrivateKey,
+  syncconf,
+} from 'wireguard-tools-wrapper';
 import { allowedIpSuite } from '../wireguard-tools-wrapper/live/allowed-ips.ts';
+import { config } from '../wireguard-tools-wrapper/live/arbitraries.ts';
 import { manyPeers, manyPrefixes } from '../wireguard-tools-wrapper/live/many.ts';
 import { run } from '../wireguard-tools-wrapper/live/oracle.ts';
 import { type Implementation, liveSuite } from '../wireguard-tools-wrapper/live/suite.ts';
@@ -25,6 +33,25 @@ describe('wireguard-tools-wrapper on the kernel', () => {
     allowedIpSuite({ ...kernel, open: () => new KernelWireGuard({ removeMe: false }) });
   });
   describe('under traffic', trafficSuite);
+
+  it('reads the same, whatever it knows from before', async () => {
+    const wireGuard = new KernelWireGuard();
+    const name = `wgt${process.pid % 100_000}k`;
+    await kernel.addDevice(name);
+    let known: Device | undefined;
+    await fc.assert(
+      fc.asyncProperty(config, async (wanted) => {
+        await syncconf(wireGuard, name, wanted);
+        known = await wireGuard.show(name, { known });
+        assert.deepEqual(known, await wireGuard.show(name));
+        const again = await wireGuard.show(name, { known });
+        assert.ok(again.peers.every((peer, i) => peer === known?.peers[i]));
+      }),
+      { numRuns: 40, endOnFailure: true },
+    );
+    await run('ip', 'link', 'del', name);
+    wireGuard.close();
+  });
 
   it('knows a device of another kind', async () => {
     const wireGuard = new KernelWireGuard();

@@ -1,6 +1,6 @@
 /** One WireGuard device: its key, port and mark, and its peers. */
-import type { Device, DeviceChange, PeerChange, PrivateKey, WireGuard } from 'wireguard-tools-wrapper';
-import type { Address, DeviceName, Observation } from '../../mesh/types.ts';
+import type { Device, DeviceChange, Peer, PeerChange, PrivateKey, WireGuard } from 'wireguard-tools-wrapper';
+import type { DeviceName, Observation } from '../../mesh/types.ts';
 import type { DataplaneError } from '../dataplane.ts';
 import type { DeviceRequest, ObserveRequest } from '../driver.ts';
 import { change, codeOf, type Outcome, refused } from '../failure.ts';
@@ -19,6 +19,8 @@ export class DeviceState {
   readonly #now: () => number;
   readonly #peers = new DevicePeers();
   #settings: Settings | undefined;
+  /** As it was read last. */
+  #last: Device | undefined;
   /** It was as wanted once: what differs from then on was another's hand. */
   #settled = false;
   #moved: ReadonlySet<string> = new Set();
@@ -39,18 +41,23 @@ export class DeviceState {
   }
 
   async observe({ generation, look }: ObserveRequest): Promise<readonly Observation[]> {
-    const device = look ? await this.#wireguard.show(this.#name, { allowedIps: false }) : await this.#read();
-    return device.peers.map((peer) => ({
+    const device = look ? await this.#show() : await this.#read();
+    return device.peers.map((peer) => this.#observed(peer, generation));
+  }
+
+  /** Field by field, and no spread: this is made anew for every peer at every look. */
+  #observed(peer: Peer, generation: number): Observation {
+    const { endpoint, latestHandshake } = peer;
+    const observation: { -readonly [field in keyof Observation]: Observation[field] } = {
       device: this.#name,
       generation,
       publicKey: peer.publicKey,
-      ...(peer.endpoint === undefined
-        ? {}
-        : { endpoint: { address: peer.endpoint.address as Address, port: peer.endpoint.port } }),
-      ...(peer.latestHandshake === undefined ? {} : { lastHandshake: peer.latestHandshake }),
       receivedBytes: peer.receivedBytes,
       sentBytes: peer.sentBytes,
-    }));
+    };
+    if (endpoint !== undefined) observation.endpoint = endpoint as NonNullable<Observation['endpoint']>;
+    if (latestHandshake !== undefined) observation.lastHandshake = latestHandshake;
+    return observation;
   }
 
   async configure(request: DeviceRequest, outcome: Outcome): Promise<void> {
@@ -136,8 +143,13 @@ export class DeviceState {
     this.#settled = true;
   }
 
+  async #show(): Promise<Device> {
+    this.#last = await this.#wireguard.show(this.#name, { known: this.#last });
+    return this.#last;
+  }
+
   async #read(): Promise<Device> {
-    const device = await this.#wireguard.show(this.#name);
+    const device = await this.#show();
     this.#settings = { publicKey: device.publicKey, port: device.listenPort, fwmark: device.fwmark };
     this.#peers.read(device, this.#now());
     return device;

@@ -65,6 +65,10 @@ export class DevicePeers {
 
   /** @param now in milliseconds since the epoch. */
   read(device: Device, now: number): void {
+    const asKnown = device.peers.every(
+      (peer) => this.#toActual(peer, now) === this.#delta.actual(peer.publicKey),
+    );
+    if (asKnown && this.#delta.isRead && this.#delta.size === device.peers.length) return;
     this.#delta.read(new Map(device.peers.map((peer) => [peer.publicKey, this.#toActual(peer, now)])));
   }
 

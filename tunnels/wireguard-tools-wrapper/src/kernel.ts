@@ -2,7 +2,7 @@
 import { checkChange, losers, removalsLast, throwAway } from './change.ts';
 import { WireGuardError } from './errors.ts';
 import { NetlinkChannel, NetlinkError, type NetlinkRequest } from './netlink/channel.ts';
-import { DeviceDecoder } from './netlink/decode.ts';
+import { DeviceDecoder, type DumpMemory } from './netlink/decode.ts';
 import { encodeChange, encodeRemovals, SET_MESSAGE_BYTES } from './netlink/encode.ts';
 import { wireGuardFamily, wireGuardLinks } from './netlink/family.ts';
 import { HEADER, NETLINK, NLM_F, WG_GENL, WGDEVICE_A } from './netlink/uapi.ts';
@@ -14,6 +14,9 @@ type Send = (request: NetlinkRequest) => Promise<void>;
 
 /** How often a dump is tried when the device changes under it. */
 const DUMP_TRIES = 16;
+
+/** Lives as long as the answer that was made with it. */
+const memories = new WeakMap<Device, DumpMemory>();
 
 export interface KernelOptions {
   /** Whether the kernel knows WGALLOWEDIP_F_REMOVE_ME (Linux 6.16 and later do); by default it is found out when needed. */
@@ -127,12 +130,13 @@ interface DumpRequest {
 }
 
 /** A dump that the device's change spoiled is begun anew. */
-async function dump({ send, family, device, options = {} }: DumpRequest): Promise<Device> {
+async function dump({ send, family, device, options: { known } = {} }: DumpRequest): Promise<Device> {
   const writer = new MessageWriter(64);
+  const memory = (known && memories.get(known)) ?? [];
   for (let attempt = 1; ; attempt++) {
     writer.beginGeneric(WG_GENL.getDevice, WG_GENL.version);
     writer.text(WGDEVICE_A.ifname, checkedName(device));
-    const decoder = new DeviceDecoder(device, options);
+    const decoder = new DeviceDecoder(device, memory);
     try {
       await send({
         message: writer.message(),
@@ -143,7 +147,9 @@ async function dump({ send, family, device, options = {} }: DumpRequest): Promis
           datagram.fill(0, start, end); // it held the private key
         },
       });
-      return decoder.device;
+      const answer = decoder.finish();
+      memories.set(answer, memory);
+      return answer;
     } catch (error) {
       if (!(error instanceof NetlinkError && error.errno === 'EINTR') || attempt === DUMP_TRIES) throw error;
     }

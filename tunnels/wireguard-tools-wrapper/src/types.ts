@@ -14,8 +14,11 @@ export interface WireGuard {
 }
 
 export interface ShowOptions {
-  /** False: a reader that does not ask for them gets empty lists, for half the work at thousands of peers. Default: true. */
-  readonly allowedIps?: boolean;
+  /**
+   * What the same `WireGuard` answered before: peers, keys, endpoints and lists that did not change since are the same objects again. So
+   * who reads thousands of peers every few seconds leaves little to collect. The kernel's only.
+   */
+  readonly known?: Device | undefined;
 }
 
 /** `10.0.0.1` or `2001:db8::1` (link-local ones with their zone, `fe80::1%eth0`), and a UDP port. */

@@ -3,31 +3,32 @@
  * dozen, the device's own attributes in the first, and a peer whose allowed IPs do not fit goes on in the next message under
  * the same public key.
  */
-import { formatAddress } from '../address.ts';
-import { WireGuardError } from '../errors.ts';
-import { KEY_LENGTH, PresharedKey, PrivateKey, type PublicKey, publicKeyFromBytes } from '../keys.ts';
-import type { Device, Endpoint, Peer, ShowOptions } from '../types.ts';
-import { zoneName } from '../zone.ts';
-import { AF, HEADER, NLA_TYPE_MASK, SOCKADDR, WGALLOWEDIP_A, WGDEVICE_A, WGPEER_A } from './uapi.ts';
+import { PrivateKey, publicKeyFromBytes } from '../keys.ts';
+import type { Device, Peer } from '../types.ts';
+import { attributeLength, keyBytes } from './attribute.ts';
+import { PeersDecoder, type PeersTold } from './decode-peers.ts';
+import { HEADER, NLA_TYPE_MASK, WGDEVICE_A } from './uapi.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-interface PeerDraft extends Mutable<Omit<Peer, 'allowedIps'>> {
-  readonly allowedIps: string[];
-}
+/** What the last dump of a device said of peers, message by message. */
+export type DumpMemory = PeersTold[];
 
 export class DeviceDecoder {
-  readonly #peers: PeerDraft[] = [];
+  readonly #peers: Peer[] = [];
   readonly #device: Mutable<Device>;
-  /** Type of the attribute that is not read. */
-  readonly #skipped: number | undefined;
+  readonly #memory: DumpMemory;
+  #messages = 0;
 
-  constructor(name: string, { allowedIps = true }: ShowOptions = {}) {
-    this.#skipped = allowedIps ? undefined : WGPEER_A.allowedIps;
+  /** @param memory of an earlier dump, brought up to date by this one: what did not change since is the same object again. */
+  constructor(name: string, memory: DumpMemory = []) {
+    this.#memory = memory;
     this.#device = { name, listenPort: 0, fwmark: 0, peers: this.#peers };
   }
 
-  get device(): Device {
+  /** When all messages were pushed. */
+  finish(): Device {
+    this.#memory.length = this.#messages;
     return this.#device;
   }
 
@@ -39,10 +40,10 @@ export class DeviceDecoder {
       const value = at + HEADER.attribute;
       switch (buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) {
         case WGDEVICE_A.privateKey:
-          device.privateKey = PrivateKey.fromBytes(key(buffer, value, length));
+          device.privateKey = PrivateKey.fromBytes(keyBytes(buffer, value, at + length));
           break;
         case WGDEVICE_A.publicKey:
-          device.publicKey = publicKeyFromBytes(key(buffer, value, length));
+          device.publicKey = publicKeyFromBytes(keyBytes(buffer, value, at + length));
           break;
         case WGDEVICE_A.listenPort:
           device.listenPort = buffer.readUInt16LE(value);
@@ -59,149 +60,16 @@ export class DeviceDecoder {
   }
 
   #pushPeers(buffer: Buffer, start: number, end: number): void {
-    for (let at = start; at + HEADER.attribute <= end; ) {
-      const length = attributeLength(buffer, at, end);
-      this.#pushPeer(buffer, at + HEADER.attribute, at + length);
-      at += (length + 3) & ~3;
-    }
+    const message = this.#messages++;
+    const told = new PeersDecoder(buffer, [start, end], this.#memory[message]).read();
+    this.#memory[message] = told;
+    for (const { peer } of told.parts) this.#take(peer);
   }
 
-  #pushPeer(buffer: Buffer, start: number, end: number): void {
-    const draft = this.#draft(peerKey(buffer, start, end));
-    for (let at = start; at + HEADER.attribute <= end; ) {
-      const length = attributeLength(buffer, at, end);
-      if ((buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) !== this.#skipped)
-        readPeerAttribute(draft, buffer, at, length);
-      at += (length + 3) & ~3;
-    }
+  /** A part under the key of the last peer is the rest of its list. */
+  #take(peer: Peer): void {
+    const last = this.#peers.at(-1);
+    if (last?.publicKey !== peer.publicKey) this.#peers.push(peer);
+    else this.#peers.splice(-1, 1, { ...last, allowedIps: [...last.allowedIps, ...peer.allowedIps] });
   }
-
-  /** The peer of that key: the last one, when its list goes on. */
-  #draft(publicKey: PublicKey): PeerDraft {
-    const last = this.#peers[this.#peers.length - 1];
-    if (last?.publicKey === publicKey) return last;
-    const draft: PeerDraft = {
-      publicKey,
-      allowedIps: [],
-      receivedBytes: 0,
-      sentBytes: 0,
-      persistentKeepalive: 0,
-      protocolVersion: 0,
-    };
-    this.#peers.push(draft);
-    return draft;
-  }
-}
-
-/** The kernel writes it first. */
-function peerKey(buffer: Buffer, start: number, end: number): PublicKey {
-  for (let at = start; at + HEADER.attribute <= end; ) {
-    const length = attributeLength(buffer, at, end);
-    if ((buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) === WGPEER_A.publicKey) {
-      return publicKeyFromBytes(key(buffer, at + HEADER.attribute, length));
-    }
-    at += (length + 3) & ~3;
-  }
-  throw new WireGuardError('BAD_ANSWER', 'the kernel sent a peer without a public key');
-}
-
-function readPeerAttribute(draft: PeerDraft, buffer: Buffer, at: number, length: number): void {
-  const value = at + HEADER.attribute;
-  switch (buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK) {
-    case WGPEER_A.presharedKey:
-      readPresharedKey(draft, key(buffer, value, length));
-      break;
-    case WGPEER_A.endpoint: {
-      const endpoint = decodeSockaddr(buffer, value, at + length);
-      if (endpoint !== undefined) draft.endpoint = endpoint;
-      break;
-    }
-    case WGPEER_A.persistentKeepalive:
-      draft.persistentKeepalive = buffer.readUInt16LE(value);
-      break;
-    case WGPEER_A.lastHandshake:
-      readHandshake(draft, buffer, value);
-      break;
-    case WGPEER_A.rxBytes:
-      draft.receivedBytes = u64(buffer, value);
-      break;
-    case WGPEER_A.txBytes:
-      draft.sentBytes = u64(buffer, value);
-      break;
-    case WGPEER_A.allowedIps:
-      pushAllowedIps(draft.allowedIps, buffer, value, at + length);
-      break;
-    case WGPEER_A.protocolVersion:
-      draft.protocolVersion = buffer.readUInt32LE(value);
-      break;
-  }
-}
-
-/** All zeros: none. */
-function readPresharedKey(draft: PeerDraft, bytes: Uint8Array): void {
-  if (bytes.some((byte) => byte !== 0)) draft.presharedKey = PresharedKey.fromBytes(bytes);
-}
-
-/** struct __kernel_timespec: seconds and nanoseconds, 64 bits each; zeros before the first handshake. */
-function readHandshake(draft: PeerDraft, buffer: Buffer, at: number): void {
-  const milliseconds = u64(buffer, at) * 1000 + Math.floor(u64(buffer, at + 8) / 1_000_000);
-  if (milliseconds > 0) draft.latestHandshake = milliseconds;
-}
-
-function pushAllowedIps(list: string[], buffer: Buffer, start: number, end: number): void {
-  for (let at = start; at + HEADER.attribute <= end; ) {
-    const length = attributeLength(buffer, at, end);
-    list.push(decodeAllowedIp(buffer, at + HEADER.attribute, at + length));
-    at += (length + 3) & ~3;
-  }
-}
-
-function decodeAllowedIp(buffer: Buffer, start: number, end: number): string {
-  let address = '';
-  let bits = 0;
-  for (let at = start; at + HEADER.attribute <= end; ) {
-    const length = attributeLength(buffer, at, end);
-    const value = at + HEADER.attribute;
-    const type = buffer.readUInt16LE(at + 2) & NLA_TYPE_MASK;
-    if (type === WGALLOWEDIP_A.address) address = formatAddress(buffer, value, length - HEADER.attribute);
-    else if (type === WGALLOWEDIP_A.length) bits = buffer[value] ?? 0;
-    at += (length + 3) & ~3;
-  }
-  return `${address}/${bits}`;
-}
-
-/** struct sockaddr_in or sockaddr_in6; undefined for any other family. */
-export function decodeSockaddr(buffer: Buffer, at: number, end: number): Endpoint | undefined {
-  const family = buffer.readUInt16LE(at);
-  if (family === AF.inet && end - at >= SOCKADDR.inet) {
-    return { address: formatAddress(buffer, at + 4, 4), port: buffer.readUInt16BE(at + 2) };
-  }
-  if (family !== AF.inet6 || end - at < SOCKADDR.inet6) return undefined;
-  const zone = buffer.readUInt32LE(at + 24);
-  const address = formatAddress(buffer, at + 8, 16);
-  return {
-    address: zone === 0 ? address : `${address}%${zoneName(zone)}`,
-    port: buffer.readUInt16BE(at + 2),
-  };
-}
-
-/** With its header; checked, so that no attribute reaches past the one that holds it. */
-function attributeLength(buffer: Buffer, at: number, end: number): number {
-  const length = buffer.readUInt16LE(at);
-  if (length < HEADER.attribute || at + length > end) {
-    throw new WireGuardError(
-      'BAD_ANSWER',
-      `a netlink attribute of ${length} bytes where ${end - at} are left`,
-    );
-  }
-  return length;
-}
-
-function key(buffer: Buffer, value: number, length: number): Uint8Array {
-  return buffer.subarray(value, value + Math.min(KEY_LENGTH, length - HEADER.attribute));
-}
-
-/** Exact up to 2^53: eight petabytes. */
-function u64(buffer: Buffer, at: number): number {
-  return buffer.readUInt32LE(at + 4) * 0x1_0000_0000 + buffer.readUInt32LE(at);
 }
