@@ -1,6 +1,7 @@
 /** Create, update, patch, apply, delete: what the API server does to an object on its way into the store. */
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { isDeleted, isHeld, marked, OF_DELETION, requireNoNewFinalizers } from './finalizers.ts';
 import { applyFields, type Manager, updateOwnership } from './managed-fields.ts';
 import { mergePatch } from './merge-patch.ts';
 import {
@@ -11,6 +12,7 @@ import {
   type KubeObject,
   metadataOf,
   NAMESPACES,
+  only,
   type Resource,
   text,
   without,
@@ -110,6 +112,7 @@ export class Writes {
     const { key, live } = this.#existing(write);
     const wanted = isObject(options.preconditions) ? options.preconditions : {};
     preconditions(write.resource, live, wanted);
+    if (isHeld(live)) return isDeleted(live) ? live : this.#put(write, key, marked(live, write.now));
     this.#store.delete(write.resource, key);
     return success(write.resource, key.name, live.metadata.uid);
   }
@@ -130,8 +133,10 @@ export class Writes {
   /** Writes only what differs: an update without a change keeps its resource version. */
   #save(write: Write, live: KubeObject, next: JsonObject): KubeObject {
     const { uid, creationTimestamp, generation } = live.metadata;
+    requireNoNewFinalizers(write.resource, live, next);
     const metadata = {
-      ...metadataOf(next),
+      ...without(metadataOf(next), ...OF_DELETION),
+      ...only(live.metadata, OF_DELETION),
       uid,
       creationTimestamp,
       ...(generation !== undefined && { generation }),
@@ -143,6 +148,10 @@ export class Writes {
       write.resource.generation && specChanged
         ? { ...complete, metadata: { ...complete.metadata, generation: Number(generation ?? 1) + 1 } }
         : complete;
+    if (isDeleted(counted) && !isHeld(counted)) {
+      this.#store.delete(write.resource, keyOf(live));
+      return counted as KubeObject;
+    }
     return this.#put(write, keyOf(live), counted);
   }
 

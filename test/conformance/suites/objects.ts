@@ -185,6 +185,32 @@ export function objects(client: () => Client): void {
     assert.equal((await client().delete(`${NODES}/doomed`)).status, 404);
   });
 
+  it('keeps what has a finalizer until the last of them is gone', async () => {
+    const mesh = {
+      apiVersion: 'sheath.dev/v1alpha1',
+      kind: 'EncryptionMesh',
+      metadata: { name: 'default', finalizers: ['sheath.dev/one', 'sheath.dev/two'] },
+      spec: { encryption: 'none' },
+    };
+    const path = `${MESHES}/default`;
+    await client().post(MESHES, mesh);
+    const deleted = await client().delete(path);
+    assert.equal(deleted.status, 200);
+    const { metadata } = (await client().get(path)).body;
+    assert.match(metadata.deletionTimestamp, /^\d{4}-/);
+    assert.equal(metadata.generation, 2);
+    assert.equal((await client().delete(path)).status, 200);
+    assert.equal((await client().get(path)).body.metadata.resourceVersion, metadata.resourceVersion);
+    const revived = await client().merge(path, { metadata: { deletionTimestamp: null } });
+    assert.equal(revived.body.metadata.deletionTimestamp, metadata.deletionTimestamp);
+    const more = await client().merge(path, { metadata: { finalizers: ['sheath.dev/three'] } });
+    assert.equal(more.status, 422);
+    assert.equal((await client().merge(path, { metadata: { finalizers: ['sheath.dev/two'] } })).status, 200);
+    assert.equal((await client().merge(`${path}/status`, { status: { a: 1 } })).status, 200);
+    assert.equal((await client().merge(path, { metadata: { finalizers: null } })).status, 200);
+    assert.equal((await client().get(path)).status, 404);
+  });
+
   it('shows metadata only, where the client accepts it', async () => {
     await client().post(NODES, node('partial', { a: 'b' }));
     const { body } = await client().get(`${NODES}/partial`, METADATA);
