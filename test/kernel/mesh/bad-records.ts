@@ -1,37 +1,170 @@
-/** Annotations that a broken or hostile node might publish, by the name of the Node that does. */
+/** A bad record of every kind, all at once, among 200 Nodes. */
+import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
+import { nodeNamed } from '../../../lab/nodes/agents.ts';
+import type { ProblemCode } from '../../../mesh/types.ts';
+import type { AgentStatus } from '../../../operator/status.ts';
+import {
+  type Annotations,
+  badRecords,
+  goodRecord,
+  type Honest,
+  type Scene,
+  toldCodes,
+} from '../../operator/bad-records.ts';
+import { annotateNode, apiTarget } from '../../support/nodes.ts';
+import { deleteNodes, inTurn, type Member, member, startCrowd, stopCrowd, writeNodes } from './crowd.ts';
+import { type Held, heldBy, isAbout, watchKernel } from './held.ts';
+import { assertEncrypted, assertNoneLost, type Mesh } from './mesh.ts';
 
-type Annotations = Readonly<Record<string, string>>;
+const NODES = 200;
+const AGENTS = ['n1', 'n2', 'n3'] as const;
 
-const ownKey = 'nkd0qF5U5gSUtOyyXJ2BnJ6Zk8oqtsVTjrBHFzpjLUE=';
-
-export function BAD_RECORDS({ n2 }: { readonly n2: Annotations }): Readonly<Record<string, Annotations>> {
-  const record = (annotations: Partial<Record<string, string>>): Annotations => ({
-    'sheath.dev/generations': generation(ownKey),
-    'sheath.dev/endpoints': '192.0.2.99',
-    'sheath.dev/prefixes': '10.246.0.0/24',
-    'sheath.dev/sending': '1',
-    ...Object.fromEntries(
-      Object.entries(annotations).map(([key, value]) => [`sheath.dev/${key}`, value ?? '']),
-    ),
-  });
-  const many = Array.from({ length: 10_000 }, (_, at) => `10.${at >> 8}.${at & 255}.0/24`).join(',');
-  return {
-    'bad-key-of-n2': record({ generations: n2['sheath.dev/generations'] ?? '' }),
-    'bad-prefix-of-n2': record({ prefixes: '10.244.2.0/24' }),
-    'bad-prefix-inside-n2': record({ prefixes: '10.244.2.128/25' }),
-    'bad-prefix-of-all': record({ prefixes: '0.0.0.0/0,::/0' }),
-    'bad-endpoint-of-n2': record({ endpoints: '192.0.2.12' }),
-    'bad-endpoint-in-pods': record({ endpoints: '10.244.3.2' }),
-    'bad-key-zero': record({ generations: generation(Buffer.alloc(32).toString('base64')) }),
-    'bad-key-low-order': record({
-      generations: generation(Buffer.from([1, ...Buffer.alloc(31)]).toString('base64')),
-    }),
-    'bad-many-prefixes': record({ prefixes: many }),
-    'bad-json': record({ generations: `${'['.repeat(20_000)}${']'.repeat(20_000)}` }),
-    'bad-text': record({ generations: 'not JSON', endpoints: 'nowhere', prefixes: '10.1/8' }),
-  };
+interface Bad extends Member {
+  readonly annotations: Annotations;
+  readonly codes: readonly ProblemCode[];
 }
 
-function generation(publicKey: string): string {
-  return JSON.stringify([{ generation: 1, driver: 'wireguard', publicKey, port: 51831 }]);
+export async function withBadRecords(mesh: Mesh): Promise<void> {
+  const target = await apiTarget(mesh.server.kubeconfigPath);
+  const agents = await Promise.all(AGENTS.map((name) => honestAgent(mesh, name)));
+  const { bad, members } = castOf(agents);
+  const { topology, folder } = mesh.lab;
+  const alone = await heldByAll(mesh);
+  await startCrowd({ topology, folder, members, agents: agents.map(({ publicKey }) => publicKey) });
+  await writeNodes(members, `${folder}/crowd.json`);
+  await mesh.kubectl('create', '-f', `${folder}/crowd.json`);
+  await mesh.until(isWhole);
+  const before = await heldByAll(mesh);
+
+  const measured = await mesh.measure({ rate: 50 }, async () => {
+    const monitors = await Promise.all(AGENTS.map((name) => watchKernel(nodeNamed(mesh.lab, name).netns)));
+    await inTurn(bad, ({ name, annotations }) => annotateNode(target, name, annotations));
+    await mesh.until((status) => bad.every((each) => isTold(each, status)), ...AGENTS);
+    assertOthersUntouched({ before, now: await heldByAll(mesh), bad });
+    await assertNamed(mesh, bad);
+    await inTurn(bad, (each) => annotateNode(target, each.name, goodRecord(each)));
+    await mesh.until(isWhole);
+    for (const stop of monitors) {
+      const others = (await stop()).filter((line) => !isAbout(bad)(line));
+      assert.deepEqual(others, [], 'nothing else was written');
+    }
+  });
+  assertNoneLost(measured);
+  assertEncrypted(measured);
+  assert.deepEqual(itemsOf(await heldByAll(mesh)), itemsOf(before), 'all is as before');
+
+  await deleteNodes(target);
+  await mesh.until(({ state, peers }) => state === 'encrypted' && peers.length === AGENTS.length - 1);
+  assert.deepEqual(itemsOf(await heldByAll(mesh)), itemsOf(alone), 'as if there had never been any');
+  await stopCrowd(topology);
+}
+
+async function honestAgent(mesh: Mesh, name: string): Promise<Honest> {
+  const { addresses, podCIDRs } = nodeNamed(mesh.lab, name);
+  const [prefix = '', prefix6 = ''] = podCIDRs;
+  const publicKey = (await mesh.on(name, 'wg show sheath1 public-key')).trim();
+  return { name, generation: 1, publicKey, port: 51831, prefix, prefix6, address: addresses[0] ?? '' };
+}
+
+/** The bad ones are younger than the agents' Nodes, and older than the others. */
+function castOf([self, older]: readonly Honest[]): {
+  readonly bad: readonly Bad[];
+  readonly members: readonly Member[];
+} {
+  assert.ok(self && older);
+  const others = NODES - AGENTS.length;
+  const last = member(others, `peer-${others}`);
+  const scene = { self, older, younger: last, around: '10.245.0.0/16' };
+  const kinds = badRecords({ ...scene, own: last } satisfies Scene);
+  const bad = kinds.map(({ name }, at): Bad => {
+    const own = member(at + 1, `odd-${name}`);
+    const { annotations = {}, codes = [] } = badRecords({ ...scene, own })[at] ?? {};
+    return { ...own, annotations, codes };
+  });
+  assert.ok(bad.length < others / 2, 'most are good');
+  const good = Array.from({ length: others - bad.length - 1 }, (_, at) => {
+    const i = bad.length + 1 + at;
+    return member(i, `peer-${i}`);
+  });
+  return { bad, members: [...bad, ...good, last] };
+}
+
+type HeldByAll = Readonly<Record<(typeof AGENTS)[number], Held>>;
+
+async function heldByAll(mesh: Mesh): Promise<HeldByAll> {
+  const [n1, n2, n3] = [await heldBy(mesh, 'n1'), await heldBy(mesh, 'n2'), await heldBy(mesh, 'n3')];
+  return { n1, n2, n3 };
+}
+
+function itemsOf(held: HeldByAll): readonly (readonly string[])[] {
+  return AGENTS.map((name) => held[name].items);
+}
+
+/** Everybody is routed, and nothing refused. */
+function isWhole({ peers, refused }: AgentStatus): boolean {
+  return refused.length === 0 && peers.length === NODES - 1 && peers.every(({ state }) => state === 'routed');
+}
+
+function isTold({ name, codes }: Bad, status: AgentStatus): boolean {
+  const judgedBy = status.node === 'n1' ? (code: ProblemCode) => code : anyones;
+  return isDeepStrictEqual(told(name, status).map(judgedBy), codes.map(judgedBy));
+}
+
+/** What is the own key to one is another's to all others. */
+function anyones(code: ProblemCode): string {
+  return code.replace(/_(?:OWN|CLAIMED)$/, '');
+}
+
+function told(name: string, { peers, refused }: AgentStatus): readonly ProblemCode[] {
+  const reason = peers.find(({ node, state }) => node === name && state !== 'routed')?.reason;
+  return toldCodes([...refused.filter(({ node }) => node === name), ...(reason ? [reason] : [])].map(codeOf));
+}
+
+function codeOf({ code }: { readonly code: ProblemCode }): ProblemCode {
+  return code;
+}
+
+/** The bad ones hold no more than before, and all others the very same. */
+function assertOthersUntouched({
+  before,
+  now,
+  bad,
+}: {
+  readonly before: HeldByAll;
+  readonly now: HeldByAll;
+  readonly bad: readonly Bad[];
+}): void {
+  const isBad = isAbout(bad);
+  for (const name of AGENTS) {
+    const [then, present] = [before[name], now[name]];
+    const good = ({ items }: Held): readonly string[] => items.filter((item) => !isBad(item));
+    assert.deepEqual(good(present), good(then), `${name}: allowed IPs, routes and rules of the others`);
+    const more = present.items.filter((item) => !then.items.includes(item));
+    assert.deepEqual(more, [], `${name}: a bad one got more than it had`);
+    const anew = [...then.received].filter(
+      ([key, received]) => !isBad(key) && (present.received.get(key) ?? -1) < received,
+    );
+    assert.deepEqual(anew, [], `${name}: no peer was made anew`);
+  }
+}
+
+/** By the program, with each code, and nobody else is. */
+async function assertNamed(mesh: Mesh, bad: readonly Bad[]): Promise<void> {
+  const text = await mesh.on('n1', 'sheath status -o wide || echo "exit $?"');
+  assert.match(text, /^NOT all encrypted: n1 to \d+ of 199 peers/);
+  assert.match(text, /^exit 1$/m);
+  const entries = [...text.replace(/\n {6}/g, ' ').matchAll(/^ {2}(\S+): (.*)$/gm)].map(
+    ([, who = '', what = '']) => ({ who, what }),
+  );
+  assert.deepEqual(
+    [...new Set(entries.map(({ who }) => who))].sort(),
+    bad.map(({ name }) => name).sort(),
+    'exactly the bad ones are named',
+  );
+  for (const { name, codes } of bad) {
+    const lines = entries.filter(({ who }) => who === name).map(({ what }) => what);
+    const codesTold = lines.map((line) => /\(([A-Z_]+)(?:, for \w+)?\)$/.exec(line)?.[1] ?? 'no code');
+    assert.deepEqual([...new Set(codesTold)].sort(), codes, `${name}: ${lines.join('; ')}`);
+  }
 }

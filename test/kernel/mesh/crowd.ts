@@ -1,0 +1,99 @@
+/** Nodes without agents, whose WireGuard answers all the same: a device each, all of them in one namespace on the wire. */
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { type ApiTarget, call } from '../../../lab/api-client.ts';
+import { nodeManifest } from '../../../lab/node-objects.ts';
+import type { Topology } from '../../../lab/nodes/topology.ts';
+import { run } from '../../../lab/processes.ts';
+import { goodRecord, type Honest } from '../../operator/bad-records.ts';
+
+const LABEL = 'sheath-test';
+/** Requests at once. */
+const AT_ONCE = 8;
+
+export interface Member extends Honest {
+  readonly privateKey: string;
+}
+
+/** Member 1 to 200, each with a key of its own. The agents of a lab begin the handshakes: their names come first. */
+export function member(i: number, name: string): Member {
+  const { x = '', d = '' } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
+  const [publicKey, privateKey] = [x, d].map((text) => Buffer.from(text, 'base64url').toString('base64'));
+  return {
+    ...{ name, generation: 1, publicKey: publicKey ?? '', privateKey: privateKey ?? '', port: 20_000 + i },
+    prefix: `10.245.${i}.0/24`,
+    prefix6: `fd00:10:245:${i.toString(16)}::/64`,
+    address: `192.0.2.${20 + i}`,
+  };
+}
+
+export interface CrowdOptions {
+  readonly topology: Topology;
+  readonly folder: string;
+  readonly members: readonly Member[];
+  /** Public keys of those who may ask. */
+  readonly agents: readonly string[];
+}
+
+/** Goes with the lab. */
+export async function startCrowd({ topology, folder, members, agents }: CrowdOptions): Promise<void> {
+  const netns = `sheath.${topology.name}.crowd`;
+  const files = `${folder}/crowd`;
+  await mkdir(files);
+  const peers = agents.map((key) => `[Peer]\nPublicKey = ${key}\n`).join('');
+  for (const { port, privateKey } of members)
+    await writeFile(
+      `${files}/wg${port}`,
+      `[Interface]\nPrivateKey = ${privateKey}\nListenPort = ${port}\n${peers}`,
+    );
+  const batch = async (lines: readonly string[]): Promise<void> => {
+    await writeFile(`${folder}/crowd.batch`, `${lines.join('\n')}\n`);
+    await run(['ip', '-n', netns, '-batch', `${folder}/crowd.batch`]);
+  };
+  await run(['ip', 'netns', 'add', netns]);
+  await run(['ip', '-n', topology.wire, 'link', 'add', 'crowd', 'type', 'veth', ...peerIn(netns)]);
+  await run(['ip', '-n', topology.wire, 'link', 'set', 'crowd', 'master', 'br0', 'up']);
+  await batch([
+    ...members.map(({ address }) => `addr add ${address}/24 dev eth0`),
+    'link set eth0 up',
+    ...members.map(({ port }) => `link add wg${port} type wireguard`),
+  ]);
+  const script = 'cd "$0"; for each in *; do wg setconf $each $each; done';
+  await run(['ip', 'netns', 'exec', netns, 'sh', '-ec', script, files]);
+  // Not before: until it is configured, a device that is up listens on any port.
+  await batch(members.map(({ port }) => `link set wg${port} up`));
+}
+
+function peerIn(netns: string): readonly string[] {
+  return ['peer', 'name', 'eth0', 'netns', netns];
+}
+
+export async function stopCrowd({ name, wire }: Topology): Promise<void> {
+  await run(['ip', '-n', wire, 'link', 'del', 'crowd']);
+  await run(['ip', 'netns', 'del', `sheath.${name}.crowd`]);
+}
+
+/** A list for `kubectl create -f`, which makes them in this order. */
+export async function writeNodes(members: readonly Member[], file: string): Promise<void> {
+  const items = members.map((each) =>
+    nodeManifest({
+      ...{ name: each.name, podCIDRs: [each.prefix, each.prefix6], addresses: [each.address] },
+      labels: { [LABEL]: 'crowd' },
+      annotations: goodRecord(each),
+    }),
+  );
+  await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+}
+
+export async function deleteNodes(target: ApiTarget): Promise<void> {
+  await call(target, { method: 'DELETE', path: `/api/v1/nodes?labelSelector=${LABEL}%3Dcrowd` });
+}
+
+/** A few at a time. */
+export async function inTurn<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const left = items.values();
+  const worker = async (): Promise<void> => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
