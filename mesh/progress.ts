@@ -11,9 +11,14 @@ export interface Straggler {
   readonly reason: string;
 }
 
+/** What is read of a record here; a `NodeRecord` is one. */
+export type ProgressRecord = Pick<NodeRecord, 'name' | 'sending' | 'agent'> & {
+  readonly generations: readonly { readonly number: number }[];
+};
+
 /** A Node as it is judged here. */
 export interface NodeOnItsWay {
-  readonly record: NodeRecord;
+  readonly record: ProgressRecord;
   /** The label `kubernetes.io/os`. */
   readonly os?: string | undefined;
 }
@@ -77,7 +82,7 @@ export interface Rotation {
 }
 
 export interface RotationInput {
-  readonly records: readonly NodeRecord[];
+  readonly records: readonly ProgressRecord[];
   /** `spec.generation`; undefined: not said. */
   readonly wanted: number | undefined;
   /** Names of Nodes that nobody waits for. */
@@ -111,7 +116,7 @@ export function rotation({ records, wanted, passOver = [] }: RotationInput): Rot
 }
 
 /** The newest that more than half of the nodes list, else the newest of those listed most: one node's word moves nobody. */
-function newestOfMost(holders: readonly NodeRecord[]): number {
+function newestOfMost(holders: readonly ProgressRecord[]): number {
   const counts = new Map<number, number>();
   for (const { generations } of holders)
     for (const { number } of generations) counts.set(number, (counts.get(number) ?? 0) + 1);
@@ -126,13 +131,13 @@ function newestOfMost(holders: readonly NodeRecord[]): number {
 type Step = 'behind' | 'published' | 'switched' | 'withdrawn';
 const ORDER: readonly Step[] = ['behind', 'published', 'switched', 'withdrawn'];
 
-function stepOf({ generations, sending }: NodeRecord, to: number): Step {
+function stepOf({ generations, sending }: ProgressRecord, to: number): Step {
   if (!generations.some(({ number }) => number >= to)) return 'behind';
   if (sending.some((number) => number > 0 && number < to)) return 'published';
   return generations.some(({ number }) => number < to) ? 'switched' : 'withdrawn';
 }
 
-function behind(record: NodeRecord, step: Step, to: number): Straggler {
+function behind(record: ProgressRecord, step: Step, to: number): Straggler {
   const { name } = record;
   if (step === 'behind')
     return waits(record, `has no key of generation ${to} yet: is ${name} up, and its agent running?`);
@@ -144,6 +149,6 @@ function behind(record: NodeRecord, step: Step, to: number): Straggler {
   return waits(record, 'keeps the older key until nobody sends on it and it has been silent');
 }
 
-function waits({ name: node }: NodeRecord, reason: string): Straggler {
+function waits({ name: node }: ProgressRecord, reason: string): Straggler {
   return { node, stuck: false, reason };
 }
