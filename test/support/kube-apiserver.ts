@@ -2,7 +2,7 @@
  * A real etcd and kube-apiserver, what the field calls envtest: no kubelets, no scheduler, everything else is Kubernetes.
  * The binaries come from `KUBEBUILDER_ASSETS`, else from `~/.cache/sheath/envtest`.
  */
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { access, constants, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
@@ -18,6 +18,8 @@ export interface KubeApiserverOptions {
   readonly bindAddress?: string;
   /** Kept afterwards when given; else a temporary folder that `stop` removes. */
   readonly folder?: string;
+  /** Who else the server knows, by bearer token: a kubelet is user `system:node:n1` in group `system:nodes`. */
+  readonly users?: Readonly<Record<string, { readonly user: string; readonly groups: readonly string[] }>>;
   /** How long it may take until ready, in milliseconds; 120 s, for user-mode Linux on a busy machine. */
   readonly patience?: number;
 }
@@ -28,8 +30,10 @@ export interface KubeApiserver {
   readonly url: string;
   /** Holds `etcd.log`, `kube-apiserver.log` and the data. */
   readonly folder: string;
-  /** Bearer tokens that the server knows besides the administrator's; see `tokens`. */
+  /** The administrator's. */
   readonly token: string;
+  /** Writes a kubeconfig for another bearer token, and returns its path. */
+  kubeconfigOf(token: string): Promise<string>;
   /**
    * Makes the server reachable inside a network namespace and returns the path of a kubeconfig for there.
    * Ends with `stop`; survives `restart`.
@@ -62,7 +66,7 @@ export async function startKubeApiserver(options: KubeApiserverOptions = {}): Pr
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const bindAddress = options.bindAddress ?? '127.0.0.1';
   const [client, peer, port] = await freePorts(3);
-  await writeSecrets(folder);
+  await writeSecrets(folder, options.users ?? {});
 
   const etcdUrl = `http://127.0.0.1:${client}`;
   const etcd = spawnLogged(
@@ -120,6 +124,12 @@ export async function startKubeApiserver(options: KubeApiserverOptions = {}): Pr
       apiserver = spawnLogged(argv, logFile);
       await ready();
     },
+    async kubeconfigOf(token) {
+      const path = join(folder, `kubeconfig-${createHash('sha256').update(token).digest('hex').slice(0, 8)}`);
+      const certificateAuthority = await readFile(join(folder, 'certs', 'apiserver.crt'));
+      await writeKubeconfig(path, { server: url, certificateAuthority, token });
+      return path;
+    },
     async exposeIn(listen) {
       await relay(listen, { address: bindAddress, port }, closing.signal);
       const path = join(folder, `kubeconfig-${listen.netns ?? 'host'}`);
@@ -147,7 +157,10 @@ async function isReady(folder: string, kubeconfigPath: string, server: string): 
   }
 }
 
-async function writeSecrets(folder: string): Promise<void> {
+async function writeSecrets(
+  folder: string,
+  users: NonNullable<KubeApiserverOptions['users']>,
+): Promise<void> {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
@@ -155,9 +168,9 @@ async function writeSecrets(folder: string): Promise<void> {
   });
   await writeFile(join(folder, 'sa.pub'), publicKey);
   await writeFile(join(folder, 'sa.key'), privateKey, { mode: 0o600 });
-  await writeFile(join(folder, 'tokens.csv'), `${adminToken},admin,admin,"system:masters"\n`, {
-    mode: 0o600,
-  });
+  const known = Object.entries({ ...users, [adminToken]: { user: 'admin', groups: ['system:masters'] } });
+  const lines = known.map(([token, { user, groups }]) => `${token},${user},${user},"${groups.join(',')}"\n`);
+  await writeFile(join(folder, 'tokens.csv'), lines.join(''), { mode: 0o600 });
 }
 
 function etcdFlags(folder: string, clientUrl: string, peerUrl: string): readonly string[] {
@@ -193,6 +206,7 @@ function apiserverFlags(folder: string, { etcdUrl, bindAddress, port }: Where): 
     `--service-account-signing-key-file=${join(folder, 'sa.key')}`,
     `--token-auth-file=${join(folder, 'tokens.csv')}`,
     '--authorization-mode=Node,RBAC',
+    '--enable-admission-plugins=NodeRestriction',
     '--disable-admission-plugins=ServiceAccount',
     '--endpoint-reconciler-type=none',
     '--allow-privileged=true',
