@@ -42,6 +42,25 @@ export interface AgentStatus {
   readonly records: RecordsStatus;
   readonly publish: PublishStatus;
   readonly config: ConfigView;
+  /** The EncryptionMesh named default, and how this agent stands to it. */
+  readonly resource?: ResourceStatus;
+  /** Why this node takes no part, where `nodeSelector` leaves it out. */
+  readonly notSelected?: string;
+}
+
+export interface ResourceStatus {
+  /**
+   *   unknown   the API server was not heard yet
+   *   absent    there is none: flags, environment and file hold
+   *   followed  it is in force
+   *   refused   it cannot be followed: the last good one stays in force, if there was one
+   *   gone      it was there: the last good one stays in force
+   */
+  readonly state: 'unknown' | 'absent' | 'followed' | 'refused' | 'gone';
+  /** `metadata.generation` of the one that is in force. */
+  readonly observedGeneration?: number;
+  /** Fields of it that this version does not know and so does not follow, by path. */
+  readonly unknownFields: readonly string[];
 }
 
 /** One of our own generations. */

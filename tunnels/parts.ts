@@ -32,7 +32,10 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
     run: dry ? async () => '' : run,
     now,
     socketDir,
-    policy: options.userspace,
+    // Read anew for each device: the configuration may change while we run.
+    get policy() {
+      return options.userspace;
+    },
     wireguardGo: options.wireguardGo ?? 'wireguard-go',
     open: (implementation) => {
       const wireguard = openWireGuard(implementation, socketDir);

@@ -17,6 +17,7 @@ import { WorkQueue } from '../workqueue.ts';
 import { ApiSide } from './api-side.ts';
 import { firstTurnFailure } from './first-turn.ts';
 import type { KernelLoop } from './kernel-loop.ts';
+import type { Live } from './live.ts';
 import type { Mesher, TurnOutcome } from './mesher.ts';
 import type { Narrator } from './narrator.ts';
 import { DISK_AFTER, lookIn, Progress, REST } from './pace.ts';
@@ -24,6 +25,7 @@ import type { Publisher } from './publisher.ts';
 
 export interface AgentParts {
   readonly node: string;
+  readonly live: Live;
   readonly mesher: Mesher;
   readonly kernel: KernelLoop;
   readonly publisher: Publisher;
@@ -141,10 +143,12 @@ export class Agent {
   }
 
   async #turn(): Promise<void> {
-    const { records, mesher, narrator, clock, kernel } = this.#parts;
+    const { records, mesher, narrator, clock, kernel, live } = this.#parts;
     const { source } = records.status();
     // Without the others' records every peer in the kernel would look like one that is gone.
     if (source === 'none' || (source === 'disk' && !this.#diskWillDo)) return;
+    const { basis } = live();
+    if (basis === 'nothing' || (basis !== 'api' && !this.#diskWillDo)) return;
     const startedAt = performance.now();
     const { clear, evidence, reserved } = mesher;
     const outcome = await mesher.turn();

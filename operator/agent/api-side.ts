@@ -6,7 +6,7 @@ import { KubeError } from '../kube/errors.ts';
 import { nodePath, parseNode } from '../kube/node.ts';
 import { WorkQueue } from '../workqueue.ts';
 import type { AgentParts } from './agent.ts';
-import { ownNodeOf, sameOwnNode } from './own-node.ts';
+import { ownNodeOf, sameLabels, sameOwnNode } from './own-node.ts';
 import { OWN_NODE_PACE, OWN_NODE_REST, SAVE_AFTER, TOUCH_EVERY } from './pace.ts';
 import { wayOut } from './publisher.ts';
 
@@ -63,7 +63,10 @@ export class ApiSide {
     const { records, mesher, clock } = this.#parts;
     this.#queue.add('publish');
     const view = records.own();
-    const stranger = view.state !== 'present' || view.metadata.uid !== mesher.own?.uid;
+    const stranger =
+      view.state !== 'present' ||
+      view.metadata.uid !== mesher.own?.uid ||
+      !sameLabels(view.metadata.labels, mesher.own.labels);
     this.#queue.addAfter('own', stranger ? 0 : remaining(this.#ownReadAt, OWN_NODE_PACE, clock.now()));
   }
 

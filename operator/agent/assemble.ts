@@ -8,10 +8,11 @@ import type { KubeClient } from '../kube/client.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
 import { type Knowledge, loadKnowledge, saveKnowledge, touchKnowledge } from '../records/disk.ts';
 import { NodeRecords } from '../records/nodes.ts';
+import type { ResourceFollower } from '../resource/follow.ts';
 import { Agent } from './agent.ts';
+import type { Configuration } from './configuration.ts';
 import { Events } from './events.ts';
 import { KernelLoop } from './kernel-loop.ts';
-import type { Live } from './live.ts';
 import { Mesher } from './mesher.ts';
 import { Narrator } from './narrator.ts';
 import { Problems } from './problems.ts';
@@ -21,7 +22,7 @@ import { StatusView } from './status.ts';
 
 export interface Ingredients {
   readonly options: AgentOptions;
-  readonly live: Live;
+  readonly configuration: Configuration;
   readonly client: KubeClient;
   readonly reached: ReachedAddresses;
   readonly keyring: Keyring;
@@ -39,13 +40,15 @@ export interface Assembled {
   readonly kernel: KernelLoop;
   readonly publisher: Publisher;
   readonly records: NodeRecords;
+  readonly follower: ResourceFollower;
   readonly clock: Clock;
 }
 
 /** @throws OperatorError `STATE_DIR_UNREADABLE` */
 export async function assemble(ingredients: Ingredients): Promise<Assembled> {
-  const { options, live, client, reached, keyring, dataplane, log, clock } = ingredients;
+  const { options, configuration, client, reached, keyring, dataplane, log, clock } = ingredients;
   const { nodeName, stateDir, version } = options;
+  const live = () => configuration.live();
   const random = options.random ?? Math.random;
   const kept = await keptKnowledge(ingredients);
   for (const address of kept?.reserved ?? []) reached.see(address);
@@ -111,6 +114,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
   });
   const agent = new Agent({
     node: nodeName,
+    live,
     mesher,
     kernel,
     publisher,
@@ -130,10 +134,22 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
       await touchKnowledge(stateDir, now);
     },
   });
+  configuration.labels = () => mesher.own?.labels;
+  const follower = configuration.follower({
+    client,
+    clock,
+    random,
+    onChange: () => agent.configChanged(),
+    onProblems(found) {
+      problems.found('resource', found);
+      narrator.statusMoved();
+    },
+  });
   const view = new StatusView({
     node: nodeName,
     version,
-    config: () => live().config,
+    live,
+    resource: () => configuration.status,
     mesher,
     kernel,
     publisher,
@@ -142,7 +158,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     clock,
     turned: () => agent.turned,
   });
-  return { agent, view, events, metrics, mesher, kernel, publisher, records, clock };
+  return { agent, view, events, metrics, mesher, kernel, publisher, records, follower, clock };
 }
 
 /** What another Node of this name left on disk is of no use to us. */

@@ -5,12 +5,17 @@ import type { VouchedMetadata } from '../kube/node.ts';
 import type { OwnNode } from '../records/disk.ts';
 
 export function ownNodeOf(node: VouchedMetadata): OwnNode {
-  const { name, uid, creationTimestamp, podCIDRs, internalAddresses } = node;
-  return { name, uid, creationTimestamp, podCIDRs, addresses: internalAddresses };
+  const { name, uid, creationTimestamp, podCIDRs, internalAddresses, labels } = node;
+  return { name, uid, creationTimestamp, podCIDRs, addresses: internalAddresses, labels };
 }
 
 export function sameOwnNode(a: OwnNode | undefined, b: OwnNode): boolean {
   return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
+/** They decide whether this node takes part. */
+export function sameLabels(a: OwnNode['labels'], b: OwnNode['labels']): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 export interface OwnRecordParts {

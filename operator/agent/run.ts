@@ -4,11 +4,12 @@ import { createDataplane } from '../../tunnels/create.ts';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Layer } from '../config/load.ts';
-import { type ResolvedConfig, resolveConfig } from '../config/resolve.ts';
+import { resolveConfig } from '../config/resolve.ts';
 import { OperatorError } from '../errors.ts';
 import { openCluster } from '../kube/open.ts';
 import { createLog } from '../log.ts';
-import { assemble } from './assemble.ts';
+import { type Assembled, assemble } from './assemble.ts';
+import { Configuration } from './configuration.ts';
 import { kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
 import { serve } from './serve.ts';
 import { claimNamespace } from './sole.ts';
@@ -46,8 +47,8 @@ export interface AgentOptions {
  * @throws OperatorError with the program's exit code, when it cannot start; KeyringError when a key is damaged
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const config = resolveConfig(options.layers);
-  const live = () => ({ config, facts: { version: options.version, cannot: [] }, publishFacts: false });
+  // What is wrong on the command line is told before anything is touched.
+  resolveConfig(options.layers);
   const { client, description, reached } = await openCluster(
     {
       kubeconfig: options.kubeconfig,
@@ -60,21 +61,20 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const keyring = Keyring.open(keysFolder(options.stateDir));
   const log = createLog(options.logLevel, options.nodeName);
   const claim = options.dataplane === undefined ? await claimNamespace() : undefined;
-  const dataplane = options.dataplane ?? (await openDataplane(options, config));
+  const configuration = await Configuration.open(options, log);
+  const dataplane = options.dataplane ?? (await openDataplane(options, configuration));
   try {
     const clock = options.clock ?? systemClock;
-    const assembled = await assemble({ options, live, client, reached, keyring, dataplane, log, clock });
+    const parts = { options, configuration, client, reached, keyring, dataplane, log, clock };
+    const assembled = await assemble(parts);
     const servers = await serve(options, assembled);
-    const { encryption, generation } = config.mesh;
-    log.info(
-      { event: 'start', version: options.version, encryption, generation, api: description },
-      'agent started',
-    );
+    log.info({ event: 'start', version: options.version, api: description }, 'agent started');
     try {
-      await assembled.agent.run(signal);
+      await runAll(assembled, signal);
     } finally {
       await Promise.all(servers.map((server) => server.close()));
     }
+    const { encryption } = configuration.live().config.mesh;
     log.info({ event: 'stop' }, `agent stopped${encryption === 'none' ? '' : ', the tunnels stay up'}`);
   } finally {
     client.close();
@@ -83,12 +83,26 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   }
 }
 
-async function openDataplane(options: AgentOptions, config: ResolvedConfig): Promise<Dataplane> {
+/** The one ends with the other. */
+async function runAll({ agent, follower }: Assembled, signal: AbortSignal): Promise<void> {
+  const ending = new AbortController();
+  const following = follower.run(AbortSignal.any([signal, ending.signal]));
+  try {
+    await agent.run(signal);
+  } finally {
+    ending.abort();
+    await following;
+  }
+}
+
+async function openDataplane(options: AgentOptions, configuration: Configuration): Promise<Dataplane> {
   const socketDir = wireguardGoFolder(options.runDir);
   try {
     return await createDataplane({
       stateDir: kernelFolder(options.stateDir),
-      userspace: config.mesh.wireguard.userspace,
+      get userspace() {
+        return configuration.live().config.mesh.wireguard.userspace;
+      },
       ...(socketDir === undefined ? {} : { socketDir }),
     });
   } catch (cause) {

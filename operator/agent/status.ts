@@ -1,11 +1,11 @@
 /** The answer to `/status`, and whether the agent is well and ready. */
 import type { PeerStatus } from '../../mesh/types.ts';
 import type { Clock } from '../clock.ts';
-import type { ResolvedConfig } from '../config/resolve.ts';
 import type { Health } from '../http/answers.ts';
 import type { NodeRecords } from '../records/nodes.ts';
-import type { AgentStatus, MeshState } from '../status.ts';
+import type { AgentStatus, MeshState, ResourceStatus } from '../status.ts';
 import type { KernelLoop } from './kernel-loop.ts';
+import type { Live } from './live.ts';
 import type { Mesher } from './mesher.ts';
 import type { Problems } from './problems.ts';
 import type { Publisher } from './publisher.ts';
@@ -14,7 +14,8 @@ import { allPeers, generationStatuses, meshState } from './view.ts';
 export interface StatusParts {
   readonly node: string;
   readonly version: string;
-  readonly config: () => ResolvedConfig;
+  readonly live: Live;
+  readonly resource: () => ResourceStatus;
   readonly mesher: Mesher;
   readonly kernel: KernelLoop;
   readonly publisher: Publisher;
@@ -42,7 +43,7 @@ export class StatusView {
 
   status(): AgentStatus {
     const { node, version, mesher, kernel, publisher, records, problems, clock } = this.#parts;
-    const config = this.#parts.config();
+    const { config, notSelected } = this.#parts.live();
     const { encryption, mode, scope, wireguard } = config.mesh;
     const { own } = mesher;
     const peers = this.#peers();
@@ -65,6 +66,8 @@ export class StatusView {
       records: records.status(),
       publish: publisher.status,
       config: config.view,
+      resource: this.#parts.resource(),
+      ...(notSelected === undefined ? {} : { notSelected }),
     };
   }
 
@@ -77,9 +80,9 @@ export class StatusView {
 
   /** The kernel is as planned and our key is out: others may count on us. */
   ready(): Health {
-    const { turned, publisher, records, config } = this.#parts;
+    const { turned, publisher, records, live } = this.#parts;
     if (!turned()) return 'starting: nothing is known yet';
-    if (config().mesh.encryption === 'none' || publisher.status.state === 'published') return undefined;
+    if (live().config.mesh.encryption === 'none' || publisher.status.state === 'published') return undefined;
     // A node that booted without the API server works from its disk, and its key has been out before.
     return records.status().source === 'disk'
       ? undefined
@@ -87,7 +90,7 @@ export class StatusView {
   }
 
   #peers(): readonly PeerStatus[] {
-    const { node, config, kernel, records, clock } = this.#parts;
+    const { node, live, kernel, records, clock } = this.#parts;
     const since = (uid: string): number => {
       const known = this.#knownSince.get(uid) ?? clock.now();
       this.#knownSince.set(uid, known);
@@ -97,15 +100,15 @@ export class StatusView {
       self: node,
       records: records.records(),
       statuses: kernel.statuses,
-      encryption: config().mesh.encryption,
+      encryption: live().config.mesh.encryption,
       since,
     });
   }
 
   #stateNow(peers: readonly PeerStatus[]): { readonly state: MeshState; readonly since: number } {
-    const { config, turned, mesher, clock } = this.#parts;
+    const { live, turned, mesher, clock } = this.#parts;
     const state = meshState({
-      encryption: config().mesh.encryption,
+      encryption: live().config.mesh.encryption,
       started: turned(),
       withdrawing: mesher.withdrawing,
       peers,

@@ -20,6 +20,19 @@ export interface NodeMetadata {
   readonly creationTimestamp: string;
   /** Only ours: those whose name begins with `sheath.dev/`. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** Only of our own Node, sorted by name. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** The labels of an object, of which metadata is enough. */
+export function labelsOf(object: unknown): Readonly<Record<string, string>> {
+  const { labels } = (object as { metadata?: { labels?: unknown } } | null)?.metadata ?? {};
+  if (typeof labels !== 'object' || labels === null) return {};
+  return Object.fromEntries(
+    Object.entries(labels)
+      .filter((pair): pair is [string, string] => typeof pair[1] === 'string')
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 }
 
 /** Undefined when it is no object with a name and a uid. */
@@ -48,6 +61,7 @@ function ownAnnotations(annotations: unknown): Record<string, string> {
 
 /** What the API server vouches for. */
 export interface VouchedMetadata extends NodeMetadata {
+  readonly labels: Readonly<Record<string, string>>;
   readonly podCIDRs: readonly Prefix[];
   /** `status.addresses` of type `InternalIP`, in their order. */
   readonly internalAddresses: readonly Address[];
@@ -67,6 +81,7 @@ export function parseNode(object: unknown): VouchedMetadata {
   const addresses: readonly unknown[] = Array.isArray(status?.addresses) ? status.addresses : [];
   return {
     ...metadata,
+    labels: labelsOf(object),
     podCIDRs: unique(cidrs.flatMap((text) => (typeof text === 'string' ? (networkOf(text) ?? []) : []))),
     internalAddresses: unique(addresses.flatMap((entry) => addressOf(entry, ['InternalIP']))),
     addresses: unique(addresses.flatMap((entry) => addressOf(entry, ['InternalIP', 'ExternalIP']))),

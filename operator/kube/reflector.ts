@@ -3,7 +3,7 @@
  *
  *   list (paged) ──▶ replace ──▶ watch ──┬─ ended by the server ──▶ watch from the last version
  *     ▲                                  ├─ error ──▶ back off ──▶ watch from the last version
- *     └────────── 410 Gone ──────────────┘
+ *     └────── 410 Gone, 404 ─────────────┘
  *
  * It never ends by itself: not when the API server is away for hours, nor when a handler throws.
  */
@@ -30,12 +30,16 @@ export interface ReflectorOptions<Item> {
   /** `/api/v1/nodes`. */
   readonly path: string;
   readonly metadataOnly?: boolean;
+  /** `metadata.name=default`. */
+  readonly fieldSelector?: string;
   /** Keeps what is needed of an object, and nothing of the rest; undefined: nothing is. */
   readonly keep: (object: unknown) => Item | undefined;
   readonly handler: ReflectorHandler<Item>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly limit?: number;
+  /** Milliseconds to wait at least after this error; when it is not said, what the back-off says. */
+  readonly waitAfter?: (error: KubeError) => number;
 }
 
 /** Lists older than what we saw are tried again this often; after that they are believed: etcd may have been restored. */
@@ -56,12 +60,16 @@ export async function reflect<Item>(options: ReflectorOptions<Item>, signal: Abo
     } catch (thrown) {
       if (signal.aborted) return;
       const error = thrown instanceof Interrupted ? thrown.error : asKubeError(thrown);
-      from = error.code === 'GONE' ? undefined : thrown instanceof Interrupted ? thrown.version : from;
+      from = ANEW.includes(error.code) ? undefined : thrown instanceof Interrupted ? thrown.version : from;
       guarded(handler, () => handler.trouble?.(error));
-      await pause(clock, Math.max(backoff.next(), error.retryAfter ?? 0), signal);
+      const least = Math.max(error.retryAfter ?? 0, options.waitAfter?.(error) ?? 0);
+      await pause(clock, Math.max(backoff.next(), least), signal);
     }
   }
 }
+
+/** After these the whole collection is read again: of a kind that the server did not know, nobody knows what was missed. */
+const ANEW: readonly string[] = ['GONE', 'NOT_FOUND'];
 
 interface Seen {
   /** The newest resource version of any answer. */
@@ -93,6 +101,7 @@ async function listAll<Item>(
   for await (const page of client.list(path, {
     limit: options.limit ?? 500,
     metadataOnly: options.metadataOnly ?? false,
+    ...selection(options),
     signal,
   })) {
     for (const object of page.items) {
@@ -134,6 +143,7 @@ async function watchOnce<Item>(watching: Watching<Item>, signal: AbortSignal): P
       resourceVersion: version,
       timeoutSeconds,
       metadataOnly: watching.metadataOnly ?? false,
+      ...selection(watching),
       signal,
       onOpen: () => wentWell(handler),
     });
@@ -155,6 +165,10 @@ async function watchOnce<Item>(watching: Watching<Item>, signal: AbortSignal): P
   if (clock.now() - startedAt >= SETTLED) seen.backoff.reset();
   else await pause(clock, seen.backoff.next(), signal);
   return version;
+}
+
+function selection<Item>({ fieldSelector }: ReflectorOptions<Item>): { readonly fieldSelector?: string } {
+  return fieldSelector === undefined ? {} : { fieldSelector };
 }
 
 function wentWell<Item>(handler: ReflectorHandler<Item>): void {

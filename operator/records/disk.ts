@@ -10,7 +10,7 @@ import { parsePrefix } from '../../mesh/prefix.ts';
 import type { Address, Evidence, Prefix, VouchedNode } from '../../mesh/types.ts';
 import { OperatorError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
-import { parseNodeMetadata } from '../kube/node.ts';
+import { labelsOf, parseNodeMetadata } from '../kube/node.ts';
 import type { KeptNodes } from './nodes.ts';
 
 export interface Knowledge extends KeptNodes {
@@ -30,6 +30,8 @@ export interface OwnNode {
   readonly creationTimestamp: string;
   readonly podCIDRs: readonly Prefix[];
   readonly addresses: readonly Address[];
+  /** Sorted by name; undefined: not known. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 const FILE = 'records.json';
@@ -108,9 +110,15 @@ function parseKnowledge(content: unknown): Knowledge {
 }
 
 function parseOwn(content: unknown): OwnNode {
-  const { name, uid, creationTimestamp } = record(content);
+  const { name, uid, creationTimestamp, labels } = record(content);
   if (typeof name !== 'string' || typeof uid !== 'string') throw new Error('no own Node');
-  return { name, uid, creationTimestamp: String(creationTimestamp ?? ''), ...parseVouched(content) };
+  return {
+    name,
+    uid,
+    creationTimestamp: String(creationTimestamp ?? ''),
+    ...parseVouched(content),
+    ...(labels === undefined ? {} : { labels: labelsOf({ metadata: { labels } }) }),
+  };
 }
 
 function parseEvidence({ nodes, keyHolders }: Record<string, unknown>): Evidence {

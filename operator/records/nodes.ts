@@ -4,7 +4,7 @@ import type { NodeRecord } from '../../mesh/types.ts';
 import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeError } from '../kube/errors.ts';
-import { NODES, type NodeMetadata, parseNodeMetadata } from '../kube/node.ts';
+import { labelsOf, NODES, type NodeMetadata, parseNodeMetadata } from '../kube/node.ts';
 import { type ReflectorHandler, reflect } from '../kube/reflector.ts';
 import type { RecordsStatus } from '../status.ts';
 import type { OwnNodeView, RecordsChange, RecordsSource } from './source.ts';
@@ -82,7 +82,7 @@ export class NodeRecords implements RecordsSource {
 
   run(onChange: (what: RecordsChange) => void, signal: AbortSignal): Promise<void> {
     this.#onChange = onChange;
-    const { client, clock, random } = this.#options;
+    const { client, clock, random, self } = this.#options;
     return reflect(
       {
         client,
@@ -90,7 +90,10 @@ export class NodeRecords implements RecordsSource {
         random,
         path: NODES,
         metadataOnly: true,
-        keep: parseNodeMetadata,
+        keep(object) {
+          const metadata = parseNodeMetadata(object);
+          return metadata?.name === self ? { ...metadata, labels: labelsOf(object) } : metadata;
+        },
         handler: this.#handler(),
       },
       signal,

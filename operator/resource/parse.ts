@@ -2,7 +2,7 @@
 import { describeIssue } from '../config/issues.ts';
 import type { Layer } from '../config/load.ts';
 import { getAt } from '../config/paths.ts';
-import { RESOURCE_NAME } from '../config/resource.ts';
+import { RESOURCE_NAME, wishOf } from '../config/resource.ts';
 import { type Spec, specSchema } from '../config/schema.ts';
 import { OperatorError } from '../errors.ts';
 
@@ -10,6 +10,7 @@ export interface Mesh {
   readonly uid: string;
   /** `metadata.generation`: which version of the spec this is. */
   readonly generation: number;
+  /** What is wished: of one that is being deleted, that encryption goes. */
   readonly spec: Spec;
   /** Fields that this version does not know, by path: a newer one wrote them. They count for nothing here. */
   readonly unknown: readonly string[];
@@ -17,13 +18,15 @@ export interface Mesh {
 
 /** @throws OperatorError `CONFIG_INVALID`; the message has a line for each thing that is wrong, beginning with `spec.` and its path. */
 export function parseMesh(object: unknown): Mesh {
-  const { metadata, spec = {} } = asRecord(object);
-  const { uid, generation } = asRecord(metadata);
-  const known = withoutUnknown(spec);
+  const { metadata, spec: written = {} } = asRecord(object);
+  const { uid, generation, deletionTimestamp } = asRecord(metadata);
+  const { spec, unknown } = withoutUnknown(written);
+  const deleting = typeof deletionTimestamp === 'string' ? { deletionTimestamp } : {};
   return {
     uid: typeof uid === 'string' ? uid : '',
     generation: typeof generation === 'number' ? generation : 0,
-    ...known,
+    spec: wishOf({ metadata: { name: RESOURCE_NAME, ...deleting }, spec }),
+    unknown,
   };
 }
 
