@@ -1,6 +1,6 @@
 /**
- * All that a cluster needs, in the order in which one `kubectl apply -f` takes it: what others name comes before them. Deleted in the
- * same order, the resource comes before what would open its doors, and the policy that holds the rest back goes last.
+ * All that a cluster needs, in the order in which one `kubectl apply -f` takes it: what others name comes before them. What holds
+ * the others back while nodes are encrypted goes last, for `kubectl delete -f` takes the same order.
  */
 import { encryptionMeshCRD } from '../config/crd.ts';
 import { daemonSet } from './agent.ts';
@@ -21,9 +21,9 @@ export function manifests(options: ManifestOptions): readonly object[] {
   const { cronjob } = options;
   const mesh = encryptionMesh(options);
   return [
-    ...(mesh === undefined ? [] : [mesh]),
     namespace(options),
     encryptionMeshCRD(),
+    ...(mesh === undefined ? [] : [mesh]),
     serviceAccount(options, AGENT, 'agent'),
     serviceAccount(options, CONTROLLER, 'controller'),
     ...(cronjob === undefined ? [] : [serviceAccount(options, ROTATE, 'rotate'), ...rotateRbac(options)]),

@@ -43,8 +43,11 @@ export function keepPolicy({ namespace }: ManifestOptions): V1ValidatingAdmissio
         ],
       },
       matchConditions: [
-        // Of a Namespace itself, the request names it as its own; what has none is the cluster's.
-        { name: 'ours', expression: `request.namespace in ${list(['', namespace])}` },
+        // Of a Namespace itself, the request names it as its own.
+        {
+          name: 'ours',
+          expression: `!has(request.namespace) || request.namespace in ${list(['', namespace])}`,
+        },
       ],
       validations: [
         validation({

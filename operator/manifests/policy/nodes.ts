@@ -67,7 +67,7 @@ function variables(agent: string): V1Variable[] {
     variable('nodeOfWriter', NODE_OF_WRITER),
     variable(
       'owner',
-      "variables.byAgent && oldObject != null && request.subResource == '' && variables.nodeOfWriter == object.metadata.name",
+      "variables.byAgent && oldObject != null && (!has(request.subResource) || request.subResource == '') && variables.nodeOfWriter == object.metadata.name",
     ),
     variable('administrator', ADMINISTERS),
     variable('besides', UNTOUCHABLE),
