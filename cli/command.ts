@@ -41,14 +41,39 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/plan.ts'),
   },
   {
+    name: 'enable',
+    summary: 'encrypt the cluster, or more of it, and wait until it is',
+    load: () => import('./commands/enable.ts'),
+  },
+  {
+    name: 'rotate',
+    summary: 'change all keys while traffic flows',
+    load: () => import('./commands/rotate.ts'),
+  },
+  {
+    name: 'disable',
+    summary: 'switch encryption off, without losing a packet',
+    load: () => import('./commands/disable.ts'),
+  },
+  {
     name: 'agent',
     summary: 'run the agent of this node',
     load: () => import('./commands/agent.ts'),
   },
   {
+    name: 'controller',
+    summary: 'run the controller of the cluster: status, schedules, events',
+    load: () => import('./commands/controller.ts'),
+  },
+  {
     name: 'cleanup',
     summary: 'take everything back on this node, without an agent',
     load: () => import('./commands/cleanup.ts'),
+  },
+  {
+    name: 'manifests',
+    summary: 'all that a cluster needs, for kubectl apply',
+    load: () => import('./commands/manifests.ts'),
   },
   {
     name: 'lab',

@@ -1,0 +1,184 @@
+/** The cluster as a rollout sees it: the resource, and what every Node published. Agents are not asked. */
+
+import type { NodeOnItsWay } from '../../mesh/progress.ts';
+import { parseRecord } from '../../mesh/record.ts';
+import { systemClock } from '../../operator/clock.ts';
+import {
+  VERSION as API_VERSION,
+  type EncryptionMesh,
+  GROUP,
+  MESH,
+  MESHES,
+  RESOURCE_NAME,
+} from '../../operator/config/resource.ts';
+import { specSchema } from '../../operator/config/schema.ts';
+import { type Labels, selects } from '../../operator/config/selector.ts';
+import { KubeError } from '../../operator/kube/errors.ts';
+import { NODES, parseNodeMetadata } from '../../operator/kube/node.ts';
+import { type KubeClient, openCluster } from '../../operator/kube/open.ts';
+import { reflect } from '../../operator/kube/reflector.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT } from '../exit.ts';
+import { VERSION } from '../version.ts';
+import type { AccessFlags } from './options.ts';
+
+export interface RolloutNode extends NodeOnItsWay {
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+export interface Snapshot {
+  /** Undefined: there is none yet. */
+  readonly mesh: EncryptionMesh | undefined;
+  /** All Nodes, sorted by name. */
+  readonly nodes: readonly RolloutNode[];
+}
+
+/** Nodes that take part, as the spec selects them. */
+export function selected({ mesh, nodes }: Snapshot): readonly RolloutNode[] {
+  const selector = mesh?.spec.nodeSelector ?? {};
+  return nodes.filter(({ labels }) => selects(selector, labels));
+}
+
+export class RolloutCluster {
+  readonly client: KubeClient;
+  readonly #nodes = new Map<string, RolloutNode>();
+  readonly #stop = new AbortController();
+  readonly #context: Context;
+  #listed: Promise<void> | undefined;
+  #trouble: KubeError | undefined;
+
+  private constructor(client: KubeClient, context: Context) {
+    this.client = client;
+    this.#context = context;
+  }
+
+  /** @throws OperatorError `KUBECONFIG_MISSING`, `KUBECONFIG_INVALID` */
+  static async open(flags: AccessFlags, context: Context): Promise<RolloutCluster> {
+    const access = { kubeconfig: flags.kubeconfig, context: flags.context, environment: context.env };
+    const { client } = await openCluster(access, `sheath/${VERSION}`);
+    return new RolloutCluster(client, context);
+  }
+
+  /** What keeps us from seeing more; undefined: nothing. */
+  get trouble(): KubeError | undefined {
+    return this.#trouble;
+  }
+
+  /** As of now: Nodes are watched from the first call on. @throws KubeError; CliError `CRD_MISSING` */
+  async snapshot(): Promise<Snapshot> {
+    // First: it says in one line what is wrong where nobody answers.
+    const mesh = await this.#readMesh();
+    this.#listed ??= this.#watchNodes();
+    await this.#listed;
+    const nodes = [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { mesh, nodes };
+  }
+
+  /**
+   * Writes these fields of the spec and no others (`null` takes one away); makes the resource where there is none. Returns it as it is then.
+   * @throws KubeError `CONFLICT` when it is not as in `seen` any more
+   */
+  async change(spec: object, seen: EncryptionMesh | undefined): Promise<EncryptionMesh> {
+    if (seen === undefined) {
+      const object = {
+        apiVersion: `${GROUP}/${API_VERSION}`,
+        kind: 'EncryptionMesh',
+        metadata: { name: RESOURCE_NAME },
+        spec,
+      };
+      return parseMesh(await this.client.create(MESHES, object, { signal: this.#context.signal }));
+    }
+    const metadata =
+      seen.metadata.resourceVersion === undefined ? {} : { resourceVersion: seen.metadata.resourceVersion };
+    return parseMesh(await this.client.merge(MESH, { metadata, spec }, { signal: this.#context.signal }));
+  }
+
+  close(): void {
+    this.#stop.abort();
+    this.client.close();
+  }
+
+  async #readMesh(): Promise<EncryptionMesh | undefined> {
+    const { signal } = this.#context;
+    try {
+      return parseMesh(await this.client.get(MESH, { signal }));
+    } catch (error) {
+      if (!(error instanceof KubeError && error.code === 'NOT_FOUND')) throw error;
+      await this.#requireDefinition();
+      return undefined;
+    }
+  }
+
+  /** Not found may mean the object, or the whole kind. */
+  async #requireDefinition(): Promise<void> {
+    try {
+      for await (const _ of this.client.list(MESHES, { limit: 1, signal: this.#context.signal })) return;
+    } catch (cause) {
+      if (!(cause instanceof KubeError && cause.code === 'NOT_FOUND')) throw cause;
+      throw new CliError(
+        'this cluster does not know the resource EncryptionMesh: install Sheath first (sheath manifests | kubectl apply -f -)',
+        { code: 'CRD_MISSING', exitCode: EXIT.wrong, cause },
+      );
+    }
+  }
+
+  #watchNodes(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let listed = false;
+      const handler = {
+        replace: (items: readonly RolloutNode[]) => {
+          this.#nodes.clear();
+          for (const node of items) this.#nodes.set(node.name, node);
+          listed = true;
+          resolve();
+        },
+        upsert: (node: RolloutNode) => void this.#nodes.set(node.name, node),
+        remove: (node: RolloutNode) => void this.#nodes.delete(node.name),
+        trouble: (error: KubeError | undefined) => {
+          this.#trouble = error;
+          if (!listed && error !== undefined) reject(error);
+        },
+      };
+      const options = {
+        client: this.client,
+        path: NODES,
+        metadataOnly: true,
+        keep,
+        handler,
+        clock: systemClock,
+        random: Math.random,
+      };
+      void reflect(options, AbortSignal.any([this.#stop.signal, this.#context.signal]));
+    });
+  }
+}
+
+function keep(object: unknown): RolloutNode | undefined {
+  const metadata = parseNodeMetadata(object);
+  if (metadata === undefined) return undefined;
+  const { labels } = (object as { metadata: { labels?: unknown } }).metadata;
+  const known = textsOf(labels);
+  return { name: metadata.name, record: parseRecord(metadata), labels: known, os: known['kubernetes.io/os'] };
+}
+
+function textsOf(labels: unknown): Labels {
+  if (typeof labels !== 'object' || labels === null) return {};
+  return Object.fromEntries(
+    Object.entries(labels).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** Fields of a newer version are let be; a spec that the schema refuses is somebody's mistake, and said. */
+function parseMesh(object: unknown): EncryptionMesh {
+  const mesh = object as EncryptionMesh;
+  const spec = specSchema.safeParse(mesh.spec ?? {});
+  if (spec.success) return { ...mesh, spec: spec.data };
+  const unknownOnly = spec.error.issues.every(({ code }) => code === 'unrecognized_keys');
+  if (unknownOnly) return mesh;
+  const [first] = spec.error.issues;
+  throw new CliError(
+    `EncryptionMesh ${RESOURCE_NAME}: spec.${first?.path.join('.') ?? ''}: ${first?.message ?? 'invalid'}; mend it with kubectl edit encryptionmesh ${RESOURCE_NAME}`,
+    { code: 'RESOURCE_INVALID', exitCode: EXIT.wrong },
+  );
+}

@@ -1,0 +1,205 @@
+/** `sheath enable`: looks first, writes the resource, and waits. Strict comes last, when nobody sends in clear any more. */
+import type { Straggler } from '../../mesh/progress.ts';
+import { FIELDS } from '../../operator/config/fields.ts';
+import { type Spec, specSchema } from '../../operator/config/schema.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, usageError } from '../exit.ts';
+import { RolloutCluster, type Snapshot, selected } from './cluster.ts';
+import { confirm } from './confirm.ts';
+import { preflight } from './goal.ts';
+import { type RolloutFlags, timeoutOf } from './options.ts';
+import { proposeClusterPrefixes } from './propose.ts';
+import { finish, type RolloutResult } from './result.ts';
+import { type Waited, waitFor } from './wait.ts';
+import { changeSpec, difference } from './write.ts';
+
+export interface EnableFlags extends RolloutFlags {
+  readonly encryption: 'wireguard' | 'ipsec';
+  readonly strict?: boolean;
+  readonly permissive?: boolean;
+  readonly scope?: 'pods' | 'nodes';
+  readonly nodes?: string;
+  readonly clusterPrefixes?: string;
+  readonly allowPartial?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** @throws CliError, KubeError */
+export async function enable(flags: EnableFlags, context: Context): Promise<void> {
+  const timeout = timeoutOf(flags);
+  const wish = wishOf(flags);
+  const cluster = await RolloutCluster.open(flags, context);
+  try {
+    const snapshot = await cluster.snapshot();
+    if (flags.strict === true) await requireClusterPrefixes(cluster, snapshot, wish);
+    const unable = checkNodes(snapshot, wish, flags);
+    const changed = difference(wish, snapshot.mesh?.spec ?? {});
+    if (flags.dryRun === true) return await finish(dryRun(changed, unable, snapshot), flags, context);
+    await ask({ changed, snapshot, flags }, context);
+    await finish(
+      await carryOut({ cluster, snapshot, wish, unable, timeout, flags }, context),
+      flags,
+      context,
+    );
+  } finally {
+    cluster.close();
+  }
+}
+
+/** @throws CliError `USAGE` */
+function wishOf(flags: EnableFlags): Spec {
+  if (flags.strict === true && flags.permissive === true)
+    throw usageError('--strict and --permissive contradict each other');
+  const wish = {
+    encryption: flags.encryption,
+    ...(flags.strict === true ? { mode: 'strict' } : flags.permissive === true ? { mode: 'permissive' } : {}),
+    ...(flags.scope === undefined ? {} : { scope: flags.scope }),
+    ...(flags.nodes === undefined
+      ? {}
+      : { nodeSelector: flags.nodes === 'all' ? {} : fromText('nodeSelector', flags.nodes) }),
+    ...(flags.clusterPrefixes === undefined
+      ? {}
+      : { clusterPrefixes: fromText('clusterPrefixes', flags.clusterPrefixes) }),
+  };
+  const parsed = specSchema.safeParse(wish);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const flag = issue?.path[0] === 'nodeSelector' ? '--nodes' : '--cluster-prefixes';
+  throw usageError(`${flag}: ${issue?.message ?? 'not understood'}`);
+}
+
+function fromText(path: string, text: string): unknown {
+  return FIELDS.find((field) => field.path === path)?.fromText(text);
+}
+
+async function requireClusterPrefixes(
+  cluster: RolloutCluster,
+  { mesh }: Snapshot,
+  wish: Spec,
+): Promise<void> {
+  const given = wish.clusterPrefixes ?? mesh?.spec.clusterPrefixes ?? [];
+  if (given.length > 0) return;
+  const seen = await proposeClusterPrefixes(cluster.client);
+  const proposal = seen.length === 0 ? 'the ranges of your pods' : seen.join(',');
+  throw new CliError(
+    `--strict needs the ranges that all pods come from; from what the Nodes have now: --cluster-prefixes ${proposal} (take the whole range that your CNI is set to, so that nodes to come are inside)`,
+    { code: 'CLUSTER_PREFIXES_MISSING', exitCode: EXIT.usage },
+  );
+}
+
+/** Who cannot take part. @throws CliError `NODES_UNABLE` unless that was allowed */
+function checkNodes(snapshot: Snapshot, wish: Spec, flags: EnableFlags): readonly Straggler[] {
+  const mesh = snapshot.mesh ?? { ...NO_MESH };
+  const asWished = { ...snapshot, mesh: { ...mesh, spec: { ...mesh.spec, ...wish } } };
+  if (selected(asWished).length === 0)
+    throw usageError(
+      `no Node is selected${flags.nodes === undefined ? '' : ` by --nodes ${flags.nodes}`}: nothing would be encrypted`,
+    );
+  const unable = preflight(asWished, flags.encryption, flags.strict === true);
+  const stuck = unable.filter((straggler) => straggler.stuck);
+  if (stuck.length === 0 || flags.allowPartial === true || flags.dryRun === true) return unable;
+  const names = stuck.slice(0, 5).map(({ node, reason }) => `${node} ${reason}`);
+  const more = stuck.length > 5 ? `; and ${stuck.length - 5} more` : '';
+  throw new CliError(
+    `nothing was changed: ${names.join('; ')}${more}; mend that, leave them out with --nodes, or give --allow-partial`,
+    { code: 'NODES_UNABLE', exitCode: EXIT.wrong },
+  );
+}
+
+const NO_MESH = {
+  apiVersion: 'sheath.dev/v1alpha1',
+  kind: 'EncryptionMesh',
+  metadata: { name: 'default' },
+  spec: {},
+} as const;
+
+function dryRun(
+  changed: RolloutResult['changed'],
+  waiting: readonly Straggler[],
+  snapshot: Snapshot,
+): RolloutResult {
+  const what = Object.keys(changed).length === 0 ? 'nothing' : JSON.stringify(changed);
+  return {
+    message: `would change ${what} for ${snapshot.nodes.length} Nodes; nothing was changed`,
+    changed,
+    waiting,
+  };
+}
+
+interface Asked {
+  readonly changed: RolloutResult['changed'];
+  readonly snapshot: Snapshot;
+  readonly flags: EnableFlags;
+}
+
+/** Only what can cost somebody traffic is asked about: a door that shuts, or one that opens. */
+async function ask({ changed, snapshot, flags }: Asked, context: Context): Promise<void> {
+  if (flags.yes === true || changed.mode === undefined) return;
+  const opens = snapshot.mesh?.spec.mode === 'strict';
+  if (changed.mode === 'strict')
+    await confirm(
+      [{ text: 'Whatever has no tunnel will be dropped, in both directions.', answer: 'yes' }],
+      context,
+    );
+  else if (opens)
+    await confirm([{ text: 'Traffic without a tunnel will pass in clear again.', answer: 'yes' }], context);
+}
+
+interface Work {
+  readonly cluster: RolloutCluster;
+  readonly snapshot: Snapshot;
+  readonly wish: Spec;
+  readonly unable: readonly Straggler[];
+  readonly timeout: number;
+  readonly flags: EnableFlags;
+}
+
+async function carryOut(work: Work, context: Context): Promise<RolloutResult> {
+  const { cluster, snapshot, wish, unable, flags, timeout } = work;
+  const until = performance.now() + timeout;
+  const wait = (kind: 'encrypted' | 'strict'): Promise<Waited> =>
+    waitFor(
+      cluster,
+      {
+        goal: { kind },
+        timeout: Math.max(0, until - performance.now()),
+        ableOnly: flags.allowPartial === true,
+      },
+      context,
+    );
+  const shutsLater = wish.mode === 'strict' && snapshot.mesh?.spec.mode !== 'strict';
+  const first = shutsLater ? { ...wish, mode: snapshot.mesh?.spec.mode ?? ('permissive' as const) } : wish;
+  let changed = await changeSpec(cluster, snapshot, first);
+  const stuck = unable.filter((straggler) => straggler.stuck);
+  if (shutsLater) {
+    const encrypted = await wait('encrypted');
+    if (!encrypted.reached)
+      return {
+        ...outcome(encrypted, stuck),
+        message: 'not strict: some nodes still send in clear, so no door was shut; the same command goes on',
+        changed,
+      };
+    changed = { ...changed, ...(await changeSpec(cluster, await cluster.snapshot(), { mode: 'strict' })) };
+  }
+  if (flags.wait !== true)
+    return {
+      message: `${flags.encryption} is enabled; 'sheath enable --wait' tells when all is encrypted`,
+      changed,
+      waiting: unable,
+    };
+  const waited = await wait(wish.mode === 'strict' ? 'strict' : 'encrypted');
+  const { done, total } = waited.progress;
+  const message = waited.reached
+    ? `encrypted: ${done} of ${total} Nodes`
+    : `NOT all encrypted: ${done} of ${total} Nodes`;
+  return { ...outcome(waited, stuck), message, changed };
+}
+
+function outcome({ reached, took, progress }: Waited, stuck: readonly Straggler[]) {
+  const named = new Set(progress.stragglers.map(({ node }) => node));
+  return {
+    reached,
+    took,
+    waiting: [...progress.stragglers, ...stuck.filter(({ node }) => !named.has(node))],
+  };
+}

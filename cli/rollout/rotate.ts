@@ -1,0 +1,127 @@
+/** `sheath rotate`: one generation more, never two at once. */
+import { KubeError } from '../../operator/kube/errors.ts';
+import type { Context } from '../context.ts';
+import { CliError, EXIT, usageError } from '../exit.ts';
+import { RolloutCluster, type Snapshot } from './cluster.ts';
+import { judge } from './goal.ts';
+import { type RolloutFlags, timeoutOf } from './options.ts';
+import { finish, type RolloutResult } from './result.ts';
+import { type Waited, waitFor } from './wait.ts';
+import { changeSpec } from './write.ts';
+
+export interface RotateFlags extends RolloutFlags {
+  readonly passOver?: readonly string[];
+}
+
+/** @throws CliError, KubeError */
+export async function rotate(flags: RotateFlags, context: Context): Promise<void> {
+  const timeout = timeoutOf(flags);
+  const cluster = await RolloutCluster.open(flags, context);
+  try {
+    const until = performance.now() + timeout;
+    const work = { cluster, flags, until };
+    const passed = await passOver(work);
+    const generation = await begin(work, context);
+    await finish(await follow({ ...work, generation, passed }, context), flags, context);
+  } finally {
+    cluster.close();
+  }
+}
+
+interface Work {
+  readonly cluster: RolloutCluster;
+  readonly flags: RotateFlags;
+  /** By `performance.now()`. */
+  readonly until: number;
+}
+
+/** Before anything else: a rotation that is under way may wait for these. */
+async function passOver({ cluster, flags }: Work): Promise<RolloutResult['changed']> {
+  if (flags.passOver === undefined) return {};
+  const snapshot = await cluster.snapshot();
+  const unknown = flags.passOver.find((name) => !snapshot.nodes.some((node) => node.name === name));
+  if (unknown !== undefined)
+    throw usageError(`--pass-over ${unknown}: there is no such Node, so nobody waits for it`);
+  const spec = requireEnabled(snapshot).spec;
+  const names = [...new Set([...(spec.rotation?.passOver ?? []), ...flags.passOver])].sort();
+  return changeSpec(cluster, snapshot, { rotation: { ...spec.rotation, passOver: names } });
+}
+
+/** The generation that was begun. Whoever comes second waits for the first, or is told to. */
+async function begin(work: Work, context: Context): Promise<number> {
+  const { cluster, flags, until } = work;
+  for (;;) {
+    const snapshot = await cluster.snapshot();
+    const mesh = requireEnabled(snapshot);
+    const now = newest(snapshot);
+    const under = judge(snapshot, { kind: 'rotated', generation: now }, { ableOnly: false });
+    if (under.stragglers.length > 0) {
+      if (flags.wait !== true) throw underWay(under.stragglers[0]);
+      context.err.write('a rotation is under way: waiting for its end first\n');
+      const waited = await wait(work, now, context);
+      if (!waited.reached) throw underWay(waited.progress.stragglers[0]);
+      continue;
+    }
+    try {
+      await cluster.change({ generation: now + 1 }, mesh);
+      return now + 1;
+    } catch (error) {
+      // Somebody was faster: look again, it may have been a rotation.
+      if (!(error instanceof KubeError && error.code === 'CONFLICT') || performance.now() >= until)
+        throw error;
+    }
+  }
+}
+
+/** What is wanted, or held already where the resource was made anew. */
+function newest({ mesh, nodes }: Snapshot): number {
+  const held = nodes.flatMap(({ record }) => record.generations.map(({ number }) => number));
+  const counts = Map.groupBy(held, (number) => number);
+  const most = Math.max(0, ...Array.from(counts.values(), (times) => times.length));
+  const common = [...counts].filter(([, times]) => times.length === most).map(([number]) => number);
+  return Math.max(mesh?.spec.generation ?? 1, ...common);
+}
+
+function requireEnabled({ mesh }: Snapshot) {
+  if (mesh !== undefined && (mesh.spec.encryption ?? 'none') !== 'none') return mesh;
+  throw new CliError("encryption is off, so there are no keys to change: see 'sheath enable --help'", {
+    code: 'NOT_ENABLED',
+    exitCode: EXIT.wrong,
+  });
+}
+
+function underWay(first: { readonly node: string; readonly reason: string } | undefined): CliError {
+  const who = first === undefined ? '' : `: ${first.node} ${first.reason}`;
+  return new CliError(
+    `a rotation is still under way${who}; --wait begins after it, and --pass-over NODE goes on without one that is dead`,
+    { code: 'ROTATION_UNDER_WAY', exitCode: EXIT.wrong },
+  );
+}
+
+function wait({ cluster, until }: Work, generation: number, context: Context): Promise<Waited> {
+  const goal = { kind: 'rotated', generation } as const;
+  return waitFor(
+    cluster,
+    { goal, timeout: Math.max(0, until - performance.now()), ableOnly: false },
+    context,
+  );
+}
+
+async function follow(
+  work: Work & { readonly generation: number; readonly passed: RolloutResult['changed'] },
+  context: Context,
+): Promise<RolloutResult> {
+  const { generation, passed, flags } = work;
+  const changed = { ...passed, generation };
+  if (flags.wait !== true)
+    return {
+      message: `rotating to generation ${generation}; 'sheath status --cluster' tells how far it is`,
+      changed,
+      waiting: [],
+    };
+  const { reached, took, progress } = await wait(work, generation, context);
+  const message = reached
+    ? `rotated to generation ${generation}: ${progress.total} Nodes, the old keys are withdrawn`
+    : `NOT yet rotated to generation ${generation}: ${progress.done} of ${progress.total} Nodes; it goes on in the cluster`;
+  return { message, changed, reached, took, waiting: progress.stragglers };
+}

@@ -1,0 +1,55 @@
+/** Writing the resource: only what differs, and never over somebody else's change. */
+import type { Spec } from '../../operator/config/schema.ts';
+import { KubeError } from '../../operator/kube/errors.ts';
+import { CliError, EXIT } from '../exit.ts';
+import type { RolloutCluster, Snapshot } from './cluster.ts';
+
+/** The fields of `wish` that are not so in `spec`. Lists and selectors count as wholes. */
+export function difference(wish: Spec, spec: Spec): Readonly<Record<string, unknown>> {
+  const has: Readonly<Record<string, unknown>> = spec;
+  return Object.fromEntries(
+    Object.entries(wish).filter(
+      ([field, value]) => JSON.stringify(value ?? undefined) !== JSON.stringify(has[field]),
+    ),
+  );
+}
+
+const TRIES = 5;
+
+/** Returns what was changed; empty when it was so already. @throws KubeError; CliError `CONFLICT` */
+export async function changeSpec(
+  cluster: RolloutCluster,
+  seen: Snapshot,
+  wish: Spec,
+): Promise<Readonly<Record<string, unknown>>> {
+  let snapshot = seen;
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const changed = difference(wish, snapshot.mesh?.spec ?? {});
+    if (Object.keys(changed).length === 0) return {};
+    try {
+      await cluster.change(replacing(wish, snapshot.mesh?.spec), snapshot.mesh);
+      return changed;
+    } catch (error) {
+      if (!(error instanceof KubeError && error.code === 'CONFLICT')) throw error;
+      snapshot = await cluster.snapshot();
+    }
+  }
+  throw new CliError('somebody else keeps changing EncryptionMesh default; nothing was changed, try again', {
+    code: 'CONFLICT',
+    exitCode: EXIT.wrong,
+  });
+}
+
+/** A merge patch merges mappings: a selector is replaced whole only when its former parts are taken away by name. */
+function replacing(wish: Spec, spec: Spec | undefined): object {
+  if (wish.nodeSelector === undefined) return wish;
+  const { matchLabels = {}, matchExpressions } = spec?.nodeSelector ?? {};
+  const gone = Object.fromEntries(Object.keys(matchLabels).map((label) => [label, null]));
+  const nodeSelector = {
+    ...(matchExpressions === undefined ? {} : { matchExpressions: null }),
+    ...(Object.keys(gone).length === 0 && wish.nodeSelector.matchLabels === undefined
+      ? {}
+      : { matchLabels: { ...gone, ...wish.nodeSelector.matchLabels } }),
+  };
+  return { ...wish, nodeSelector };
+}
