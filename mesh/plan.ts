@@ -35,6 +35,7 @@ export function plan({ self, records, config, evidence, reserved = NONE }: PlanI
     mode: config.mode,
     scope: config.scope,
     routing: config.routing,
+    prefixSource: config.prefixSource,
     ownPrefixes: self.prefixes,
     ownAddresses: self.endpoints,
     exempt: config.exempt,

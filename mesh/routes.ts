@@ -1,5 +1,6 @@
 /** Which packets take the tunnels: routes to peers that proved themselves, and the rules that lead packets to them. */
 import { familyOf } from './address.ts';
+import { podMark, podsAreMarked } from './pod-mark.ts';
 import { contains, familyOfPrefix, hostPrefix, type Range, rangeOf } from './prefix.ts';
 import type {
   Address,
@@ -49,8 +50,8 @@ interface Memory {
 }
 
 /** All that routes rest on but the peers, as text. */
-function textOf({ scope, routing, ownPrefixes, ownAddresses, exempt }: MeshPlan): string {
-  return JSON.stringify([scope, routing, ownPrefixes, ownAddresses, exempt]);
+function textOf({ scope, routing, prefixSource, ownPrefixes, ownAddresses, exempt }: MeshPlan): string {
+  return JSON.stringify([scope, routing, prefixSource, ownPrefixes, ownAddresses, exempt]);
 }
 
 interface PeerOn {
@@ -80,7 +81,7 @@ function waysOf(
   const ways: PeerWay[] = [];
   let at = 0;
   for (const peer of plan.peers) {
-    const device = deviceOf(peer, statuses.get(peer.node));
+    const device = deviceOf(plan, peer, statuses.get(peer.node));
     if (device === undefined) continue;
     while ((before[at]?.peer.node ?? peer.node) < peer.node) at += 1;
     const known = before[at];
@@ -90,10 +91,16 @@ function waysOf(
   return ways;
 }
 
-/** The device of the generation that its status says it is established on. */
-function deviceOf(peer: PeerPlan, status: PeerStatus | undefined): DeviceName | undefined {
+/** The device of the newest generation that it is established on; where it proved itself and does so no more, of the one it was on. */
+function deviceOf(
+  { devices }: MeshPlan,
+  peer: PeerPlan,
+  status: PeerStatus | undefined,
+): DeviceName | undefined {
   if (status === undefined || !HAS_ROUTE.has(status.state)) return undefined;
-  return peer.links.find(({ generation }) => generation === status.generation)?.device;
+  const on = status.established?.at(-1) ?? status.generation;
+  const device = peer.links.find(({ generation }) => generation === on)?.device;
+  return devices.some(({ name, receiveOnly }) => receiveOnly && name === device) ? undefined : device;
 }
 
 function makeWay({ plan, exempt, actions }: Setting, { peer, device }: PeerOn): PeerWay {
@@ -152,21 +159,36 @@ function throws(plan: MeshPlan): readonly RouteEntry[] {
   }));
 }
 
+const FAMILIES = [4, 6] as const;
+
 /** Only for families that have a route: a rule that leads nowhere would cost every packet a look. */
 function planRules(plan: MeshPlan, main: readonly RouteEntry[], pods: readonly RouteEntry[]): RuleEntry[] {
   const { table, rulePriority, podTable, podRulePriority, fwmark } = plan.routing;
-  const from = plan.ownPrefixes
-    .filter((prefix) => hasFamily(pods, familyOfPrefix(prefix)))
-    .map((prefix) => ({
-      kind: 'from' as const,
-      family: familyOfPrefix(prefix),
-      priority: podRulePriority,
-      table: podTable,
-      from: prefix,
-    }));
-  const unmarked = ([4, 6] as const)
-    .filter((family) => hasFamily(main, family))
-    .map((family) => ({ kind: 'unmarked' as const, family, priority: rulePriority, table, ...fwmark }));
+  const ofPods = { priority: podRulePriority, table: podTable };
+  const mark = podsAreMarked(plan) ? podMark(fwmark) : undefined;
+  const from =
+    mark === undefined
+      ? plan.ownPrefixes
+          .filter((prefix) => hasFamily(pods, familyOfPrefix(prefix)))
+          .map((prefix) => ({
+            kind: 'from' as const,
+            family: familyOfPrefix(prefix),
+            ...ofPods,
+            from: prefix,
+          }))
+      : FAMILIES.filter((family) => hasFamily(pods, family)).map((family) => ({
+          kind: 'marked' as const,
+          family,
+          ...ofPods,
+          ...mark,
+        }));
+  const unmarked = FAMILIES.filter((family) => hasFamily(main, family)).map((family) => ({
+    kind: 'unmarked' as const,
+    family,
+    priority: rulePriority,
+    table,
+    ...fwmark,
+  }));
   return [...from, ...unmarked];
 }
 

@@ -145,6 +145,8 @@ export interface MeshPlan {
   /** Names of Nodes to read (`Evidence`) before this plan is final; sorted. */
   readonly contested: readonly string[];
   readonly routing: RoutingConfig;
+  /** Where own prefixes come from; absent: `podCIDRs`. With `pods` a mark tells own pods, not a rule for each. */
+  readonly prefixSource?: MeshConfig['prefixSource'];
   /** This node's own prefixes and addresses: `throw` routes, rules and `src` come from them. */
   readonly ownPrefixes: readonly Prefix[];
   readonly ownAddresses: readonly Address[];
@@ -218,10 +220,13 @@ export interface RouteEntry {
     | { readonly type: 'throw' };
 }
 
-/** `not from all fwmark M/M lookup T` (kind `unmarked`), or `from PREFIX lookup T` (kind `from`). */
+/**
+ * `not from all fwmark M/M lookup T` (kind `unmarked`), `from PREFIX lookup T` (kind `from`), or `from all fwmark M/M lookup T` (kind
+ * `marked`: packets of own pods, which the firewall marks).
+ */
 export type RuleEntry =
   | {
-      readonly kind: 'unmarked';
+      readonly kind: 'unmarked' | 'marked';
       readonly family: Family;
       readonly priority: number;
       readonly table: number;
@@ -279,8 +284,10 @@ export interface PeerStatus {
    * (idle is not down).
    */
   readonly unansweredSince?: number;
-  /** Generations on which a handshake with it was seen, oldest first. */
+  /** Generations on which a handshake with it was seen, and on which we may send; oldest first. Its route is on the last, or moves there next. */
   readonly established?: readonly number[];
+  /** It took another key in place: its route stays until then at most, in milliseconds since the epoch. */
+  readonly routeKeptUntil?: number;
   /** Why it is not `routed`, and what to do. */
   readonly reason?: Problem;
 }

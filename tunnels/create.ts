@@ -14,8 +14,11 @@ export type { DataplaneOptions, Runner } from './ports.ts';
 /** Milliseconds in which the notices of our last writes come out of the socket: the kernel has put them there already. */
 const SETTLING = 20;
 
-/** How often the firewall is compared with what was loaded: nobody tells of its changes at a price worth paying. */
+/** How often the firewall is looked at: nobody tells of its changes at a price worth paying. More often where it is a shut door. */
 const FIREWALL_CHECK = 60_000;
+const DOOR_CHECK = 250;
+/** Milliseconds until a door that could not be shut again is tried once more. */
+const DOOR_RETRY = 2000;
 
 /** Opens the netlink sockets; writes nothing. @throws ErrnoException of socket(2) when a socket cannot be opened. */
 export async function createDataplane(options: DataplaneOptions): Promise<Dataplane> {
@@ -32,6 +35,7 @@ class KernelDataplane implements Dataplane {
   /** Came while a `set` was at work, whose own doing they may be: judged when it knows what it did. */
   #deferred: Notice[] | undefined;
   #settling: NodeJS.Timeout | undefined;
+  #check: NodeJS.Timeout | undefined;
 
   constructor(options: DataplaneOptions, parts: Parts) {
     this.#options = options;
@@ -44,7 +48,9 @@ class KernelDataplane implements Dataplane {
 
   set(desired: DesiredState): Promise<Report> {
     return this.#inTurn(async () => {
+      const mode = this.#plan?.mode;
       this.#plan = desired.plan;
+      if (this.#subscribers.size > 0 && mode !== desired.plan.mode) this.#checkLater();
       return setAll(this.#parts, desired, new Outcome());
     });
   }
@@ -56,6 +62,7 @@ class KernelDataplane implements Dataplane {
       return (await setAll(parts, desired, new Outcome())).changes;
     } finally {
       parts.driver.close();
+      parts.firewall.close();
       parts.kernel.netlink.close();
     }
   }
@@ -76,11 +83,10 @@ class KernelDataplane implements Dataplane {
   watch(onChange: (what: string) => void, signal: AbortSignal): void {
     if (signal.aborted) return;
     this.#subscribers.add(onChange);
-    const timer = setInterval(() => void this.#checkFirewall(), FIREWALL_CHECK);
-    timer.unref();
+    if (this.#subscribers.size === 1) this.#checkLater();
     const stop = () => {
       this.#subscribers.delete(onChange);
-      clearInterval(timer);
+      if (this.#subscribers.size === 0) clearTimeout(this.#check);
     };
     signal.addEventListener('abort', stop, { once: true });
     this.#closed.signal.addEventListener('abort', stop, { once: true });
@@ -91,12 +97,30 @@ class KernelDataplane implements Dataplane {
     await this.#turn;
     clearTimeout(this.#settling);
     this.#parts.driver.close();
+    this.#parts.firewall.close();
     this.#parts.kernel.netlink.close();
   }
 
-  async #checkFirewall(): Promise<void> {
-    const tampered = await this.#inTurn(() => this.#parts.firewall.tampered()).catch(() => false);
-    if (tampered) this.#tell('firewall');
+  /** One at a time, and none while nobody watches. */
+  #checkLater(wait = this.#plan?.mode === 'strict' ? DOOR_CHECK : FIREWALL_CHECK): void {
+    clearTimeout(this.#check);
+    this.#check = setTimeout(() => {
+      void this.#checkFirewall().then((next) => {
+        if (this.#subscribers.size > 0) this.#checkLater(next);
+      });
+    }, wait).unref();
+  }
+
+  /** A door is shut again here and now: whoever is told may be waiting for something else. @returns when to look again, if it matters */
+  async #checkFirewall(): Promise<number | undefined> {
+    const { firewall } = this.#parts;
+    const tampered = await firewall.tampered().catch(() => false);
+    if (!tampered) return undefined;
+    const outcome = new Outcome();
+    const plan = this.#plan;
+    if (plan?.mode === 'strict') await firewall.mend(plan, outcome);
+    this.#tell('firewall');
+    return outcome.errors.length > 0 ? DOOR_RETRY : undefined;
   }
 
   #judge(notice: Notice): void {

@@ -28,9 +28,9 @@ export interface DesiredState {
   readonly routes: RoutePlan;
   /** The private key of one of our generations; never kept. */
   readonly privateKey: (generation: number) => PrivateKey;
-  /** Nodes whose links get a persistent keepalive of 25 s while they establish; the others have `DevicePlan.keepalive`. */
+  /** Nodes whose newest links get a persistent keepalive of 25 s while they establish; all others have `DevicePlan.keepalive`. */
   readonly keepalive?: ReadonlySet<string>;
-  /** Nodes whose links, not established, are removed and added again in this very call, so that a new handshake starts now. */
+  /** Nodes whose newest links, not established, are removed and added again in this very call, so that a new handshake starts now. */
   readonly restart?: readonly string[];
 }
 
@@ -40,6 +40,26 @@ export interface Report {
   readonly devices: readonly DeviceReport[];
   /** What waits for silence before it can be taken back: call `set` again after the longest `retryAfter`. Empty: all is done. */
   readonly pending: readonly Pending[];
+  /** How the door of strict mode stands; absent: none was shut. */
+  readonly door?: DoorReport;
+}
+
+export interface DoorReport {
+  /** It is in force, as wanted. */
+  readonly shut: boolean;
+  /** Packets that it stopped, of both directions and families. */
+  readonly dropped: readonly Dropped[];
+  /**
+   * When it was last found open by another hand: at most from when to when, in milliseconds since the epoch. What passed
+   * meanwhile nobody counted.
+   */
+  readonly breach?: { readonly since: number; readonly until: number };
+}
+
+export interface Dropped {
+  readonly direction: 'in' | 'out';
+  readonly family: 4 | 6;
+  readonly packets: number;
 }
 
 /** A withdrawn device on which packets still came, or may come. */

@@ -5,6 +5,7 @@ import { dryNetlink, dryWireGuard } from './dry.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { createNft } from './firewall/nft.ts';
 import { Kernel } from './kernel.ts';
+import { openNftables } from './netlink/nftables.ts';
 import { openNetlink } from './netlink/rtnetlink.ts';
 import type { DataplaneOptions, Runner } from './ports.ts';
 import { Routes } from './routing/routes.ts';
@@ -48,7 +49,15 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
     devices: new Devices({ kernel, driver, steady, quiet: options.quiet ?? QUIET }),
     routes: new Routes(kernel),
     rules: new Rules(kernel),
-    firewall: new Firewall(kernel, createNft({ run, nft: options.nft ?? 'nft', dry })),
+    firewall: new Firewall({
+      kernel,
+      nft: createNft({ run, nft: options.nft ?? 'nft', dry }),
+      nftables: openNftables(),
+      stateDir: options.stateDir,
+      now,
+      steady,
+      dry,
+    }),
     sysctls: new Sysctls({ stateDir: options.stateDir, dry }),
   };
 }

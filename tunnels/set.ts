@@ -5,7 +5,8 @@
  *   ────────────────── additions ───────────────────             ──────────────────────── removals ────────────────────
  *
  * Peers come before the firewall, which is a program to run: handshakes take their time meanwhile, and no packet enters a tunnel
- * before it has a route.
+ * before it has a route. But in strict mode the firewall is the very first, so that the door is shut before there is a peer, and a door
+ * that is wanted no more opens when all routes are there.
  */
 import type { DesiredState, Pending, Report } from './dataplane.ts';
 import { type Devices, indexesOf, type LiveDevice, reportOf } from './devices/devices.ts';
@@ -31,6 +32,7 @@ export interface Parts {
 
 export async function setAll(parts: Parts, desired: DesiredState, outcome: Outcome): Promise<Report> {
   const { plan } = desired;
+  await parts.firewall.shut(plan, outcome);
   const underlay = await underlayNames(parts, desired, outcome);
   await parts.sysctls.set({ ours: [], underlay }, outcome);
   const live = await parts.devices.set(plan, outcome);
@@ -39,13 +41,16 @@ export async function setAll(parts: Parts, desired: DesiredState, outcome: Outco
   const ready = await configure(parts, { desired, live }, outcome);
   await parts.firewall.set(plan, outcome);
   await route(parts, { desired, live }, outcome);
+  await parts.firewall.open(plan, outcome);
   for (const { plan: device } of ready) await parts.driver.prune(device.name, outcome);
   const pending = await takeBack(parts, { desired, sysctls }, outcome);
+  const door = await attempt(undefined, outcome, () => parts.firewall.report(plan));
   return {
     changes: outcome.changes,
     errors: outcome.errors,
     devices: live.map(reportOf),
     pending,
+    ...(door === undefined ? {} : { door }),
   };
 }
 

@@ -1,129 +1,252 @@
-/** Keeps the table `inet sheath` as the plan wants it: one atomic transaction a change, none when there is nothing to change. */
+/**
+ * Keeps our tables as the plan wants them: one atomic transaction a change, none when there is nothing to change.
+ *
+ * In strict mode the door is shut first and opened last (`shut`, `set`, `open` in the order of `tunnels/set.ts`), stays when the agent
+ * goes, and is looked after: each change that anybody makes to nf_tables gives the kernel's rules another generation, which is cheap
+ * to ask for, and only then the tables themselves are compared (`mend`).
+ */
 import { createHash } from 'node:crypto';
 import type { MeshPlan } from '../../mesh/types.ts';
-import { change, type Outcome, refused } from '../failure.ts';
+import type { Change, DoorReport } from '../dataplane.ts';
+import { change, DataplaneFailure, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
-import { type Nft, SIGNATURE } from './nft.ts';
-import { type Command, type Json, ruleset, TABLE } from './ruleset.ts';
+import type { FoundTable, Nftables } from '../netlink/nftables.ts';
+import { Counts } from './counts.ts';
+import type { Table } from './json.ts';
+import { type LoadedTables, readLoaded, writeLoaded } from './memory.ts';
+import type { Nft } from './nft.ts';
+import { GUARD, gaps, TABLE, TABLES, tablesOf } from './ruleset.ts';
+import { removal, replacement } from './transaction.ts';
 
-/** The table as it is: the digest of the rules it was made from, and their listing once somebody asked for it. */
-interface Loaded {
-  readonly digest: string;
-  listing?: Promise<string>;
+export interface FirewallOptions {
+  readonly kernel: Kernel;
+  readonly nft: Nft;
+  readonly nftables: Nftables;
+  /** Holds `firewall.json`: what the tables were when we loaded them. */
+  readonly stateDir: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds since any moment. */
+  readonly steady: () => number;
+  readonly dry?: boolean;
 }
 
 export class Firewall {
-  readonly #kernel: Kernel;
-  readonly #nft: Nft;
-  #loaded: Loaded | undefined;
-  #settled = false;
+  readonly #options: FirewallOptions;
+  readonly #counts: Counts;
+  /** As we loaded them last; undefined: the disk was not asked yet. */
+  #loaded: LoadedTables | undefined;
+  /** As the kernel has them. */
+  #found: ReadonlyMap<string, FoundTable> = new Map();
+  /** Of the kernel's rules when they were last seen to be as loaded, and when that was. */
+  #generation: number | undefined;
+  #seenAt = 0;
+  /** Names that were as wanted once: what differs from then on was another's hand. */
+  readonly #settled = new Set<string>();
+  #breach: DoorReport['breach'];
+  #unreported: Change[] = [];
+  #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(kernel: Kernel, nft: Nft) {
-    this.#kernel = kernel;
-    this.#nft = nft;
+  constructor(options: FirewallOptions) {
+    this.#options = options;
+    this.#counts = new Counts(options.nftables);
   }
 
+  /** First of all: in strict mode everything that the plan wants; else nothing. */
+  async shut(plan: MeshPlan, outcome: Outcome): Promise<void> {
+    for (const made of this.#unreported.splice(0)) outcome.changed(made);
+    if (plan.mode !== 'strict') return;
+    for (const gap of gaps(plan)) outcome.failed(gap);
+    await this.#attempt(outcome, () => this.#make(tablesOf(plan), outcome));
+  }
+
+  /** In its turn: what the plan wants, unless that opens the door. */
   async set(plan: MeshPlan, outcome: Outcome): Promise<void> {
-    const wanted = ruleset(plan);
-    if (wanted === undefined) return;
-    try {
+    if (plan.mode === 'strict' || plan.devices.length === 0) return;
+    await this.#attempt(outcome, async () => {
       await this.#refresh();
-      const digest = digestOf(wanted);
-      if (this.#loaded?.digest !== digest) await this.#load(wanted, digest, outcome);
-      this.#settled = true;
-    } catch (cause) {
-      this.#kernel.spoil('firewall');
-      outcome.failed(refused('firewall', `table ${TABLE.family} ${TABLE.name}`, cause));
-    }
+      if (!this.#found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
+    });
   }
 
-  /** Takes the table away when the plan needs none; else looks how nft lists what was loaded, for which nobody has to wait. */
+  /** Last of all additions: opens a door that is not wanted any more. */
+  async open(plan: MeshPlan, outcome: Outcome): Promise<void> {
+    if (plan.mode === 'strict') return;
+    await this.#attempt(outcome, async () => {
+      await this.#refresh();
+      if (this.#found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
+    });
+  }
+
+  /** Takes away what the plan does not need. */
   async prune(plan: MeshPlan, outcome: Outcome): Promise<void> {
-    if (ruleset(plan) !== undefined) {
-      if (this.#loaded !== undefined) this.#loaded.listing ??= this.#list();
-      return;
-    }
-    try {
+    if (plan.mode === 'strict' || plan.devices.length > 0) return;
+    await this.#attempt(outcome, () => this.#make([], outcome));
+  }
+
+  /** Whether another hand was at the tables. */
+  tampered(): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (this.#loaded === undefined || this.#loaded.size === 0) return false;
       await this.#refresh();
-      if (this.#loaded === undefined) return;
-      await this.#nft.run([{ delete: { table: TABLE } }]);
-      this.#loaded = undefined;
-      this.#settled = false;
-      outcome.changed(change('firewall', 'remove', { what: `table ${TABLE.family} ${TABLE.name}` }));
+      return this.#disturbed().length > 0;
+    });
+  }
+
+  /** What `shut` does, between two calls of `set`; the next report tells of it. */
+  async mend(plan: MeshPlan, outcome: Outcome): Promise<void> {
+    await this.#attempt(outcome, () => this.#make(tablesOf(plan), outcome));
+    this.#unreported.push(...outcome.changes);
+  }
+
+  /** Undefined: no door was ever shut. */
+  report(plan: MeshPlan): Promise<DoorReport | undefined> {
+    return this.#inTurn(() => this.#report(plan));
+  }
+
+  async #report(plan: MeshPlan): Promise<DoorReport | undefined> {
+    const tables = TABLES.filter((name) => this.#found.has(name));
+    if (plan.mode !== 'strict' && this.#counts.list().every(({ packets }) => packets === 0)) return undefined;
+    for (const name of tables) await this.#counts.read(name);
+    const shut = tables.length === TABLES.length && this.#disturbed().length === 0;
+    return {
+      shut,
+      dropped: this.#counts.list(),
+      ...(this.#breach === undefined ? {} : { breach: this.#breach }),
+    };
+  }
+
+  close(): void {
+    this.#options.nftables.close();
+  }
+
+  async #attempt(outcome: Outcome, task: () => Promise<void>): Promise<void> {
+    try {
+      await this.#inTurn(task);
     } catch (cause) {
-      this.#kernel.spoil('firewall');
-      outcome.failed(refused('firewall', `table ${TABLE.family} ${TABLE.name}`, cause));
+      this.#options.kernel.spoil('firewall');
+      const own = cause instanceof DataplaneFailure;
+      outcome.failed(own ? cause : refused('firewall', `table inet ${TABLE}`, cause));
     }
   }
 
-  /** Whether the table is another than the one we loaded. Costs one run of nft. */
-  async tampered(): Promise<boolean> {
-    if (this.#loaded === undefined) return false;
-    const listed = await this.#nft.list();
-    if (listed?.listing === (await this.#loaded.listing)) return false;
-    this.#kernel.spoil('firewall');
-    return true;
-  }
-
-  /** Of a table that cannot be listed: what no table's listing is. */
-  #list(): Promise<string> {
-    return this.#nft.list().then(
-      (listed) => listed?.listing ?? '',
-      () => '',
-    );
+  /** A door that is mended waits for nothing but for what is done to the tables just now. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const run = this.#turn.then(task, task);
+    this.#turn = run.catch(() => undefined);
+    return run;
   }
 
   async #refresh(): Promise<void> {
-    if (!this.#kernel.takeStale('firewall')) return;
-    const before = await this.#loaded?.listing;
-    const listed = await this.#nft.list();
-    // The digest says which rules the table was made from; only our own listing, that nobody changed it since.
-    const intact = listed !== undefined && (before === undefined || before === listed.listing);
-    this.#loaded =
-      listed === undefined
-        ? undefined
-        : { digest: intact ? listed.digest : '', listing: Promise.resolve(listed.listing) };
+    const { kernel, nftables, stateDir, steady } = this.#options;
+    const generation = await nftables.generation();
+    if (kernel.takeStale('firewall') || generation !== this.#generation) {
+      this.#loaded ??= await readLoaded(stateDir);
+      this.#found = await this.#read();
+      this.#generation = generation;
+    }
+    if (this.#disturbed().length === 0) this.#seenAt = steady();
   }
 
-  async #load(commands: readonly Command[], digest: string, outcome: Outcome): Promise<void> {
-    const known = this.#loaded !== undefined;
-    await this.#nft.run([
-      // Added first so that the deletion, which makes room for the new one, cannot fail.
-      { add: { table: TABLE } },
-      { delete: { table: TABLE } },
-      { add: { table: TABLE } },
-      ...signed(commands, digest),
-    ]);
-    outcome.changed(
-      change('firewall', known ? 'change' : 'add', {
-        what: `table ${TABLE.family} ${TABLE.name}`,
-        repaired: this.#settled,
-      }),
+  async #read(wanted: readonly Table[] = []): Promise<ReadonlyMap<string, FoundTable>> {
+    const found = new Map<string, FoundTable>();
+    for (const name of TABLES) {
+      const chains = wanted.find((table) => table.name === name)?.chains ?? [];
+      const known = [...chains.map((chain) => chain.name), ...(this.#found.get(name)?.chains ?? [])];
+      const table = await this.#options.nftables.table(name, known);
+      if (table !== undefined) found.set(name, table);
+    }
+    return found;
+  }
+
+  /** Names of tables that are not as we loaded them. */
+  #disturbed(): string[] {
+    return TABLES.filter(
+      (name) => this.#loaded?.get(name)?.fingerprint !== this.#found.get(name)?.fingerprint,
     );
-    this.#loaded = { digest };
+  }
+
+  async #make(wanted: readonly Table[], outcome: Outcome): Promise<void> {
+    await this.#refresh();
+    const disturbed = new Set(this.#disturbed());
+    const digests = new Map(wanted.map((table) => [table.name, digestOf(table)]));
+    const due = wanted.filter(
+      ({ name }) => disturbed.has(name) || this.#loaded?.get(name)?.digest !== digests.get(name),
+    );
+    const surplus = TABLES.filter((name) => this.#found.has(name) && !digests.has(name));
+    for (const { name } of wanted) if (!due.some((table) => table.name === name)) this.#settled.add(name);
+    if (due.length === 0 && surplus.length === 0) return;
+    const held = await this.#heldMeanwhile();
+    await this.#options.nft.run([
+      ...due.flatMap((table) => replacement(table, this.#found.get(table.name), this.#counts.of(table.name))),
+      ...surplus.map(removal),
+    ]);
+    const note = this.#noteOf(disturbed, held);
+    this.#tell({ due, surplus, disturbed, note }, outcome);
+    await this.#remember(wanted, digests);
+  }
+
+  /** Reads the counters, for the tables that are made anew. @returns packets that the guard stopped, which the door would have. */
+  async #heldMeanwhile(): Promise<bigint> {
+    await this.#counts.read(TABLE);
+    return this.#counts.read(GUARD);
+  }
+
+  /** What somebody's hand meant for the door, when it was shut before. */
+  #noteOf(disturbed: ReadonlySet<string>, held: bigint): string {
+    if (!this.#settled.has(GUARD)) return '';
+    if (!disturbed.has(TABLE)) return '';
+    if (!disturbed.has(GUARD)) return `: inet ${GUARD} held, and dropped ${held} packets meanwhile`;
+    const { now, steady } = this.#options;
+    const until = now();
+    const since = Math.round(until - (steady() - this.#seenAt));
+    this.#breach = { since, until };
+    return `: the door was open for up to ${until - since} ms, since ${new Date(since).toISOString()}; what passed is not known`;
+  }
+
+  #tell(made: Made, outcome: Outcome): void {
+    for (const { name } of made.due) {
+      const repaired = made.disturbed.has(name) && this.#settled.has(name);
+      const note = name === TABLE ? made.note : '';
+      const action = this.#found.has(name) ? 'change' : 'add';
+      outcome.changed(change('firewall', action, { what: `table inet ${name}${note}`, repaired }));
+      this.#settled.add(name);
+    }
+    for (const name of made.surplus) {
+      outcome.changed(change('firewall', 'remove', { what: `table inet ${name}` }));
+      this.#settled.delete(name);
+      this.#counts.retire(name);
+    }
+  }
+
+  async #remember(wanted: readonly Table[], digests: ReadonlyMap<string, string>): Promise<void> {
+    const { nftables, stateDir, dry, steady } = this.#options;
+    if (dry === true) {
+      const imagined = (name: string) => ({ digest: digests.get(name) ?? '', fingerprint: 'imagined' });
+      this.#loaded = new Map(wanted.map(({ name }) => [name, imagined(name)]));
+      this.#found = new Map(wanted.map(({ name }) => [name, { chains: [], sets: [], ...imagined(name) }]));
+      return;
+    }
+    const generation = await nftables.generation();
+    this.#found = await this.#read(wanted);
+    this.#generation = generation;
+    this.#seenAt = steady();
+    this.#loaded = new Map(
+      [...this.#found].map(([name, { fingerprint }]) => [
+        name,
+        { digest: digests.get(name) ?? '', fingerprint },
+      ]),
+    );
+    await writeLoaded(stateDir, this.#loaded);
   }
 }
 
-/** With the digest as the first rule's comment, where the next run of ours finds it. */
-function signed(commands: readonly Command[], digest: string): Command[] {
-  const rules = commands.filter((command) => ruleOf(command) !== undefined);
-  const first = commands.findIndex((command) => ruleOf(command) !== undefined);
-  const comment = `${SIGNATURE}${digest}.${rules.length}`;
-  return commands.map((command, i) => {
-    const rule = ruleOf(command);
-    return i === first && rule !== undefined ? { add: { rule: { ...rule, comment } } } : command;
-  });
+interface Made {
+  readonly due: readonly Table[];
+  readonly surplus: readonly string[];
+  readonly disturbed: ReadonlySet<string>;
+  readonly note: string;
 }
 
-function ruleOf(command: Command): { readonly [key: string]: Json } | undefined {
-  const added = command.add;
-  if (typeof added !== 'object' || added === null || !('rule' in added)) return undefined;
-  const rule = added.rule;
-  return typeof rule === 'object' && rule !== null && !Array.isArray(rule)
-    ? (rule as { [key: string]: Json })
-    : undefined;
-}
-
-function digestOf(commands: readonly Command[]): string {
-  return createHash('sha256').update(JSON.stringify(commands)).digest('hex').slice(0, 16);
-}
+const digestOf = (table: Table): string =>
+  createHash('sha256').update(JSON.stringify(table)).digest('hex').slice(0, 16);

@@ -1,4 +1,5 @@
 /** Rules: what sends packets to our tables. They come last and go first. */
+import { podMark, podsAreMarked } from '../../mesh/pod-mark.ts';
 import { familyOfPrefix } from '../../mesh/prefix.ts';
 import type { MeshPlan, RoutePlan, RoutingConfig, RuleEntry } from '../../mesh/types.ts';
 import { Delta } from '../delta.ts';
@@ -100,13 +101,17 @@ export class Rules {
 }
 
 /** One rule of each kind and family that a plan can come to need. */
-function rulesToCome({ devices, ownPrefixes, scope, routing }: MeshPlan): readonly RuleChange[] {
+function rulesToCome(plan: MeshPlan): readonly RuleChange[] {
+  const { devices, ownPrefixes, scope, routing } = plan;
   if (devices.length === 0) return [];
   const { table, rulePriority, podTable, podRulePriority, fwmark } = routing;
+  const mark = podsAreMarked(plan) ? podMark(fwmark) : undefined;
   return ownPrefixes.flatMap((from) => {
     const family = familyOfPrefix(from);
     const unmarked: RuleEntry = { kind: 'unmarked', family, priority: rulePriority, table, ...fwmark };
-    const pods: RuleEntry = { kind: 'from', family, priority: podRulePriority, table: podTable, from };
+    const ofPods = { family, priority: podRulePriority, table: podTable };
+    const pods: RuleEntry =
+      mark === undefined ? { kind: 'from', ...ofPods, from } : { kind: 'marked', ...ofPods, ...mark };
     return (scope === 'pods' ? [pods, unmarked] : [unmarked]).map(toRule);
   });
 }
@@ -136,9 +141,9 @@ function conflict(foreign: Rule, ours: RuleChange, routing: RoutingConfig) {
 
 function toRule(entry: RuleEntry): RuleChange {
   const { family, priority, table } = entry;
-  return entry.kind === 'unmarked'
-    ? { family, priority, table, not: true, mark: entry.mark, mask: entry.mask }
-    : { family, priority, table, not: false, mark: 0, mask: 0, from: entry.from };
+  if (entry.kind === 'from')
+    return { family, priority, table, not: false, mark: 0, mask: 0, from: entry.from };
+  return { family, priority, table, not: entry.kind === 'unmarked', mark: entry.mark, mask: entry.mask };
 }
 
 const hex = (value: number) => `0x${value.toString(16)}`;

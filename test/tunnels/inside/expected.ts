@@ -21,7 +21,9 @@ export function expectedLines({ plan, routes, privateKey }: DesiredState): strin
     lines.push(`route ${prefix} ${way} table ${table}`);
   }
   for (const rule of routes.rules) {
-    const what = rule.kind === 'from' ? `from ${rule.from}` : 'not from all fwmark 0x1000/0x1000';
+    const mark =
+      rule.kind === 'marked' ? 'from all fwmark 0x2000/0x2000' : 'not from all fwmark 0x1000/0x1000';
+    const what = rule.kind === 'from' ? `from ${rule.from}` : mark;
     lines.push(`rule${rule.family} ${rule.priority}: ${what} lookup ${rule.table}`);
   }
   return lines.sort();

@@ -1,0 +1,258 @@
+/**
+ * The door of strict mode: what has no tunnel does not pass, in either direction and family, and is counted.
+ *
+ *   a packet of        scope pods                                        scope nodes, besides
+ *   ───────────────    ──────────────────────────────────────────        ─────────────────────────
+ *   remote pod         with anybody                                       -
+ *   remote node        with a pod of ours (`nodePrefixes`)                with anybody (`nodePrefixes`)
+ *
+ * It is judged by its addresses and by the device it takes, and accepted for no mark alone, nor because a connection was known before.
+ *
+ *   out   in postrouting, where the device is known: earlier, a packet to a Service still shows the one it would have had. Before
+ *         anybody changes the source, so that a pod is seen as one whatever the CNI masquerades.
+ *   in    in prerouting, before conntrack. What came in by a device of ours was authenticated by the peer's key. A local pod that
+ *         pretends to be a remote one is stopped here too.
+ *   reply after conntrack: to a connection that was masqueraded in clear before the door was shut, packets of a remote host
+ *         come with this node's address, and only conntrack knows that they are for a pod.
+ *
+ * Always passing: loopback; our own pods among each other and to this node; what is `exempt`, at either end; neighbour discovery
+ * (hop limit 255, so nobody forwarded it) and DHCP, but for pods; the tunnel's own packets: from our port (nobody else can have it)
+ * or to it, between addresses of nodes, leaving with our mark. Multicast is in none of the ranges.
+ *
+ * Where the cloud gives nodes and pods addresses of one network, `nodePrefixes` narrower than `clusterPrefixes` tell nodes from pods.
+ * Where they are equal, what is not exempt counts as a pod.
+ *
+ * The guard is the same door in a table of its own, a moment later: whoever flushes or deletes the one leaves the other.
+ */
+import type { MeshPlan } from '../../mesh/types.ts';
+import {
+  ACCEPT,
+  bits,
+  differs,
+  equal,
+  FAMILIES,
+  type Family,
+  type Json,
+  meta,
+  NFPROTO,
+  type NftSet,
+  PROTOCOL,
+  payload,
+  prefixSet,
+  type Rules,
+  rule,
+  together,
+} from './json.ts';
+import { type Ranges, rangesOf } from './ranges.ts';
+import { BEFORE_SRCNAT } from './translate.ts';
+
+export type Direction = 'in' | 'out';
+
+export const COUNTERS = [
+  { name: 'dropped-in-4', direction: 'in', family: 4 },
+  { name: 'dropped-in-6', direction: 'in', family: 6 },
+  { name: 'dropped-out-4', direction: 'out', family: 4 },
+  { name: 'dropped-out-6', direction: 'out', family: 6 },
+] as const;
+
+/** Priorities of hooks: `raw`, before conntrack; and just after `dstnat`, where answers get their real destination back. */
+const RAW = -300;
+const AFTER_DSTNAT = -90;
+/** RFC 4861, 3.1 and 7.1: a receiver discards any other. */
+const HOP_LIMIT = 255;
+const DISCOVERY: Json = {
+  set: ['nd-router-solicit', 'nd-router-advert', 'nd-neighbor-solicit', 'nd-neighbor-advert', 'nd-redirect'],
+};
+/** UDP ports of client and server (RFC 2131, RFC 8415). */
+const DHCP = { 4: { client: 68, server: 67 }, 6: { client: 546, server: 547 } } as const;
+
+const PASSING: Json = { set: ['sheath0', 'sheath1', 'lo'] };
+
+/** @param later Each chain comes this much after the first door's. */
+export function door(plan: MeshPlan, later = 0): Rules {
+  const base = { type: 'filter', prio: later } as const;
+  const ports = plan.devices.map(({ port }) => port).filter((port) => port > 0);
+  const entrances: Rules = {
+    counters: COUNTERS.map(({ name }) => name),
+    sets: ports.length === 0 ? [] : [{ name: 'ports', type: 'inet_service', elements: ports }],
+    chains: [
+      { name: 'door-out', base: { ...base, hook: 'postrouting', prio: BEFORE_SRCNAT - 1 + later } },
+      { name: 'door-in', base: { ...base, hook: 'prerouting', prio: RAW + later } },
+      { name: 'door-reply', base: { ...base, hook: 'prerouting', prio: AFTER_DSTNAT + later } },
+    ],
+    rules: [
+      rule('door-out', equal(meta('oifname'), PASSING), ACCEPT),
+      rule('door-in', equal(meta('iifname'), PASSING), ACCEPT),
+      rule('door-reply', equal(meta('iifname'), PASSING), ACCEPT),
+      rule('door-reply', differs({ ct: { key: 'direction' } }, 'reply'), ACCEPT),
+    ],
+  };
+  return together([entrances, ...FAMILIES.map((family) => new FamilyDoor(plan, family).rules())]);
+}
+
+class FamilyDoor {
+  readonly #plan: MeshPlan;
+  readonly #family: Family;
+  readonly #ranges: Ranges;
+
+  constructor(plan: MeshPlan, family: Family) {
+    this.#plan = plan;
+    this.#family = family;
+    this.#ranges = rangesOf(plan, family);
+  }
+
+  rules(): Rules {
+    const f = this.#family;
+    const isFamily = equal(meta('nfproto'), NFPROTO[f]);
+    const enter = (chain: string) => rule(chain, isFamily, { jump: { target: `${chain}-${f}` } });
+    const lines = (chain: string, exprs: readonly (readonly Json[])[]) =>
+      exprs.map((expr) => rule(`${chain}-${f}`, ...expr));
+    return {
+      counters: [],
+      sets: this.#sets(),
+      chains: ['out', 'in', 'reply'].map((name) => ({ name: `door-${name}-${f}` })),
+      rules: [
+        ...['door-out', 'door-in', 'door-reply'].map(enter),
+        ...lines('door-out', [...this.#passing('out'), ...this.#stopped('out')]),
+        ...lines('door-in', [...this.#passing('in'), ...this.#stopped('in')]),
+        ...lines('door-reply', [...this.#exempt('saddr', 'daddr'), ...this.#repliesToPods()]),
+      ],
+    };
+  }
+
+  #sets(): NftSet[] {
+    return Object.entries(this.#ranges)
+      .filter(([, prefixes]) => prefixes.length > 0)
+      .map(([name, prefixes]) => prefixSet(`${name}${this.#family}`, this.#family, prefixes));
+  }
+
+  #passing(direction: Direction): (readonly Json[])[] {
+    const { near, far } = ends(direction);
+    return [
+      ...this.#exempt(far, near),
+      ...this.#when('pods', (pods) => [[equal(this.#address(far), pods), ACCEPT]]),
+      ...this.#tunnel(direction),
+      ...(this.#family === 6 ? [discovery] : []),
+      ...this.#dhcp(direction, near),
+    ];
+  }
+
+  /** `near` is the end of this node, `far` the other: a packet that goes out has its far end as destination. */
+  #stopped(direction: Direction): (readonly Json[])[] {
+    const { near, far } = ends(direction);
+    const drop = this.#drop(direction);
+    const whole = this.#plan.scope === 'nodes';
+    return [
+      ...this.#when('cluster', (cluster) => [
+        [equal(this.#address(far), cluster), ...this.#unless('apart', far), ...drop],
+      ]),
+      ...this.#when('hosts', (hosts) => [
+        ...this.#when('self', (self) => [[equal(this.#address(far), self), ACCEPT]]),
+        ...this.#when('pods', (pods) => [
+          [equal(this.#address(near), pods), equal(this.#address(far), hosts), ...drop],
+        ]),
+        ...(whole && direction === 'in'
+          ? this.#when('self', (self) => [[equal(this.#address(near), self), ...ERRORS[this.#family]]])
+          : []),
+        ...(whole && direction === 'out' ? [[equal(this.#address(far), hosts), ...drop]] : []),
+        ...(whole && direction === 'in'
+          ? [[equal(this.#address(far), hosts), equal(this.#address(near), hosts), ...drop]]
+          : []),
+      ]),
+    ];
+  }
+
+  #repliesToPods(): (readonly Json[])[] {
+    return this.#when('hosts', (hosts) =>
+      this.#when('pods', (pods) => [
+        [
+          equal(this.#address('daddr'), pods),
+          equal(this.#address('saddr'), hosts),
+          ...this.#unless('self', 'saddr'),
+          ...this.#drop('in'),
+        ],
+      ]),
+    );
+  }
+
+  /** At the near end only what is ours: a local pod may pretend to be anybody. */
+  #exempt(far: End, near: End): (readonly Json[])[] {
+    return [
+      ...this.#when('exempt', (exempt) => [[equal(this.#address(far), exempt), ACCEPT]]),
+      ...this.#when('ownexempt', (exempt) => [[equal(this.#address(near), exempt), ACCEPT]]),
+    ];
+  }
+
+  #tunnel(direction: Direction): (readonly Json[])[] {
+    const { devices, routing } = this.#plan;
+    if (!devices.some(({ port }) => port > 0)) return [];
+    const { mark, mask } = routing.fwmark;
+    const ours = (field: string) => equal(payload('udp', field), '@ports');
+    return this.#when('self', (self) =>
+      direction === 'in'
+        ? [[equal(this.#address('daddr'), self), ours('dport'), ACCEPT]]
+        : [
+            [
+              equal(this.#address('saddr'), this.#ranges.hosts.length > 0 ? this.#name('hosts') : self),
+              ours('sport'),
+              equal(bits(meta('mark'), mask), mark),
+              ACCEPT,
+            ],
+          ],
+    );
+  }
+
+  #dhcp(direction: Direction, near: End): (readonly Json[])[] {
+    const { client, server } = DHCP[this.#family];
+    const [from, to] = direction === 'out' ? [client, server] : [server, client];
+    const port = (field: string, value: number) => equal(payload('udp', field), value);
+    return [[...this.#unless('pods', near), port('sport', from), port('dport', to), ACCEPT]];
+  }
+
+  #drop(direction: Direction): readonly Json[] {
+    return [{ counter: `dropped-${direction}-${this.#family}` }, { drop: null }];
+  }
+
+  #address(end: End): Json {
+    return payload(PROTOCOL[this.#family], end);
+  }
+
+  #name(set: keyof Ranges): string {
+    return `@${set}${this.#family}`;
+  }
+
+  #when<T>(set: keyof Ranges, lines: (name: string) => readonly T[]): T[] {
+    return this.#ranges[set].length === 0 ? [] : [...lines(this.#name(set))];
+  }
+
+  #unless(set: keyof Ranges, end: End): Json[] {
+    return this.#when(set, (name) => [differs(this.#address(end), name)]);
+  }
+}
+
+type End = 'saddr' | 'daddr';
+
+const ends = (direction: Direction): { readonly near: End; readonly far: End } =>
+  direction === 'out' ? { near: 'saddr', far: 'daddr' } : { near: 'daddr', far: 'saddr' };
+
+/** Of a router among the nodes, which tells of the tunnel's packets; it has no tunnel itself. */
+const ERRORS = {
+  4: [
+    equal(payload('icmp', 'type'), {
+      set: ['destination-unreachable', 'time-exceeded', 'parameter-problem'],
+    }),
+    ACCEPT,
+  ],
+  6: [
+    equal(payload('icmpv6', 'type'), {
+      set: ['destination-unreachable', 'packet-too-big', 'time-exceeded', 'parameter-problem'],
+    }),
+    ACCEPT,
+  ],
+} as const satisfies Record<Family, readonly Json[]>;
+
+const discovery: readonly Json[] = [
+  equal(payload('icmpv6', 'type'), DISCOVERY),
+  equal(payload('ip6', 'hoplimit'), HOP_LIMIT),
+  ACCEPT,
+];

@@ -1,0 +1,51 @@
+/** One transaction that makes a table what it is to be, whatever is in it, and keeps its counters. */
+import type { Counted, FoundTable } from '../netlink/nftables.ts';
+import type { Command, Json, JsonObject, Table } from './json.ts';
+
+const FAMILY = 'inet';
+
+/**
+ * The old rules hold until the new ones do: nf_tables commits all commands of a document at once. Counters stay as they are where the
+ * table is, and begin with what was counted before where it is made anew.
+ *
+ * @param counted by name, of the table that was there before
+ */
+export function replacement(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
+  const of = (object: JsonObject): JsonObject => ({ family: FAMILY, table: table.name, ...object });
+  const each = (verb: string, kind: string, objects: readonly JsonObject[]): Command[] =>
+    objects.map((object) => ({ [verb]: { [kind]: of(object) } }));
+  const chains = (found?.chains ?? []).map((name) => ({ name }));
+  // Sets without a name of their own go with the rule that holds them.
+  const sets = (found?.sets ?? []).filter((name) => !name.startsWith('__')).map((name) => ({ name }));
+  return [
+    { add: { table: { family: FAMILY, name: table.name } } },
+    ...each(
+      'add',
+      'counter',
+      table.counters.map((name) => ({ name, packets: Number(counted.get(name) ?? 0n), bytes: 0 })),
+    ),
+    ...each('flush', 'chain', chains),
+    ...each('delete', 'chain', chains),
+    ...each('delete', 'set', sets),
+    ...each('add', 'set', table.sets.map(setObject)),
+    ...each(
+      'add',
+      'chain',
+      table.chains.map(({ name, base }) => ({ name, ...(base && { ...base, policy: 'accept' }) })),
+    ),
+    ...each(
+      'add',
+      'rule',
+      table.rules.map(({ chain, expr }) => ({ chain, expr })),
+    ),
+  ];
+}
+
+export function removal(name: string): Command {
+  return { delete: { table: { family: FAMILY, name } } };
+}
+
+function setObject({ name, type, elements }: Table['sets'][number]): JsonObject {
+  const flags: Json = type === 'inet_service' ? [] : ['interval'];
+  return { name, type, flags, ...(elements.length === 0 ? {} : { elem: elements }) };
+}
