@@ -66,9 +66,6 @@ function refuseUnimplemented(spec: FullSpec, view: ConfigView): void {
     refuse('mode', 'traffic without a tunnel cannot be dropped yet; permissive says when there is some');
   if (spec.prefixes.source !== 'podCIDRs') refuse('prefixes.source', 'use podCIDRs');
   if (spec.wireguard.threadedNapi !== 'unset') refuse('wireguard.threadedNapi', 'leave it unset');
-  if (Object.values(spec.nodeSelector).some((part) => part !== undefined && Object.keys(part).length > 0)) {
-    refuse('nodeSelector', 'start the agent on the nodes that shall take part');
-  }
 }
 
 function meshConfig(spec: FullSpec): MeshConfig {

@@ -157,7 +157,6 @@ describe('configuration', () => {
       { mode: 'strict', clusterPrefixes: '10.244.0.0/16' },
       { encryption: 'ipsec' },
       { prefixesSource: 'pods' },
-      { nodeSelector: 'pool=blue' },
       { wireguardThreadedNapi: 'on' },
     ]) {
       it(`what it cannot do yet: ${JSON.stringify(flags)}`, () =>
