@@ -64,7 +64,7 @@ export class AgentProcess {
   }
 
   /** Resolves when its device has `count` peers, looked at every `pace` milliseconds. @throws Error when it ended or took too long */
-  async untilPeers(count: number, pace = 100): Promise<void> {
+  async untilPeers(count: number, pace = 20): Promise<void> {
     const wireguard = new KernelWireGuard();
     const deadline = performance.now() + 180_000;
     try {

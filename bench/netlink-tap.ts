@@ -27,6 +27,7 @@ const NFT_READS = new Set([1, 4, 7, 10, 13, 16, 19, 21, 23, 25]);
 const FIRST_DYNAMIC_FAMILY = 16;
 
 export interface Heard {
+  /** When the kernel handed the message on, by its own stamp, as `performance.now()` says it; not when we came to read it. */
   readonly at: number;
   readonly bytes: Buffer;
 }
@@ -93,7 +94,8 @@ export class NetlinkTap {
     while (this.#rest.length >= PACKET_HEADER) {
       const end = PACKET_HEADER + this.#rest.readUInt32LE(8);
       if (this.#rest.length < end) return;
-      this.heard.push({ at: performance.now(), bytes: this.#rest.subarray(PACKET_HEADER, end) });
+      const stamp = this.#rest.readUInt32LE(0) * 1000 + this.#rest.readUInt32LE(4) / 1000;
+      this.heard.push({ at: stamp - performance.timeOrigin, bytes: this.#rest.subarray(PACKET_HEADER, end) });
       this.#rest = this.#rest.subarray(end);
     }
   }
