@@ -18,36 +18,39 @@ export interface Asked {
 /** Undefined: all is well; else why not. */
 export type Health = string | undefined;
 
-export type Route = (asked: Asked) => Answer | Promise<Answer>;
+/** `Source`: whom it asks; the agent, where nothing else is said. */
+export type Route<Source = Asked> = (asked: Source) => Answer | Promise<Answer>;
+export type Routes<Source = Asked> = Readonly<Record<string, Route<Source>>>;
 
 const health = (verdict: Health): Answer =>
   verdict === undefined ? text(200, 'ok\n') : text(503, `${verdict}\n`);
 
 const STATUS: Route = (asked) => json(asked.status());
-const HEALTH: Readonly<Record<string, Route>> = {
+/** For whoever has no more to say than whether it is well. */
+export const HEALTH_ROUTES: Routes<Pick<Asked, 'metrics' | 'healthy' | 'ready'>> = {
   '/healthz': (asked) => health(asked.healthy()),
   '/readyz': (asked) => health(asked.ready()),
   '/metrics': async (asked) => ({ status: 200, ...(await asked.metrics()) }),
-  '/status': STATUS,
 };
+const HEALTH: Routes = { ...HEALTH_ROUTES, '/status': STATUS };
 
 /** The socket is root's: it may also ask what would change. `/events` is a stream of its own. */
-export const SOCKET_ROUTES: Readonly<Record<string, Route>> = {
+export const SOCKET_ROUTES: Routes = {
   ...HEALTH,
   '/plan': async (asked) => json(await asked.plan()),
 };
 
 /** Anybody who reaches the port may ask these: nothing secret, nothing that costs much. */
-export const PORT_ROUTES: Readonly<Record<string, Route>> = HEALTH;
+export const PORT_ROUTES: Routes = HEALTH;
 
 export interface Request {
   readonly method: string;
   readonly path: string;
 }
 
-export async function answer(
-  routes: Readonly<Record<string, Route>>,
-  asked: Asked,
+export async function answer<Source>(
+  routes: Routes<Source>,
+  asked: Source,
   request: Request,
 ): Promise<Answer> {
   const route = Object.hasOwn(routes, request.path) ? routes[request.path] : undefined;

@@ -1,10 +1,10 @@
 /** Listens where it is told, a path or an address, and answers by a table of routes. Plain node:http: a framework would cost more memory than the tunnels. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type Asked, answer, type Route } from './answers.ts';
+import { type Asked, answer, type Routes } from './answers.ts';
 
-export interface ServerOptions {
-  readonly asked: Asked;
-  readonly routes: Readonly<Record<string, Route>>;
+export interface ServerOptions<Source = Asked> {
+  readonly asked: Source;
+  readonly routes: Routes<Source>;
   /** Answers as long as the follower stays: `/events`. */
   readonly stream?: {
     readonly path: string;
@@ -24,7 +24,7 @@ export interface Listening {
 }
 
 /** @throws the error of `listen`: EADDRINUSE, EACCES ... */
-export async function listen(options: ServerOptions, where: ListenOn): Promise<Listening> {
+export async function listen<Source>(options: ServerOptions<Source>, where: ListenOn): Promise<Listening> {
   const server = createServer((request, response) => void serve(options, request, response));
   server.maxConnections = CONNECTIONS;
   server.requestTimeout = 10_000;
@@ -39,8 +39,8 @@ export async function listen(options: ServerOptions, where: ListenOn): Promise<L
   return { close: () => close(server), port: typeof address === 'object' ? address?.port : undefined };
 }
 
-async function serve(
-  options: ServerOptions,
+async function serve<Source>(
+  options: ServerOptions<Source>,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {

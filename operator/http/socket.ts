@@ -35,7 +35,10 @@ export async function listenOnSocket(runDir: string, options: ServerOptions): Pr
 }
 
 /** @throws OperatorError `HTTP_LISTEN` */
-export async function listenOnAddress(text: string, options: ServerOptions): Promise<Listening> {
+export async function listenOnAddress<Source>(
+  text: string,
+  options: ServerOptions<Source>,
+): Promise<Listening> {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65535) {

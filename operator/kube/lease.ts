@@ -117,8 +117,10 @@ export class LeaderElection {
     const limit = new AbortController();
     const left = this.leading ? this.#leadsUntil - clock.now() : this.#times.deadline;
     const callOff = clock.after(Math.min(left, this.#times.deadline / 3), () => limit.abort(new Late()));
+    const abort = () => limit.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
     try {
-      await this.#take(AbortSignal.any([signal, limit.signal]));
+      await this.#take(limit.signal);
       onTrouble?.(undefined);
     } catch (error) {
       this.#doubtful = true;
@@ -129,6 +131,7 @@ export class LeaderElection {
       if (found.code !== 'CONFLICT') onTrouble?.(found);
     } finally {
       callOff();
+      signal.removeEventListener('abort', abort);
     }
   }
 
