@@ -143,7 +143,7 @@ export function difference(
 export function wayOut(error: KubeError, node: string): string {
   switch (error.code) {
     case 'FORBIDDEN':
-      return `the API server forbids this agent to change Node ${node}: grant it patch on nodes (deploy/agent.yaml), or look for an admission policy: ${error.message}`;
+      return `the API server forbids this agent to change Node ${node}: what its message says must be met, or grant it patch on nodes (sheath manifests): ${error.message}`;
     case 'UNAUTHORIZED':
       return `the API server does not accept this agent's credentials: renew them: ${error.message}`;
     case 'NOT_FOUND':
