@@ -76,6 +76,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/manifests.ts'),
   },
   {
+    name: 'uninstall',
+    summary: 'switch off, wait for every node, and delete Sheath from the cluster',
+    load: () => import('./commands/uninstall.ts'),
+  },
+  {
     name: 'lab',
     summary: 'a mesh of network namespaces on this machine, to try things on',
     load: () => import('./commands/lab.ts'),

@@ -11,12 +11,12 @@ import {
   MESHES,
   RESOURCE_NAME,
 } from '../../operator/config/resource.ts';
-import { specSchema } from '../../operator/config/schema.ts';
 import { type Labels, selects } from '../../operator/config/selector.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import { NODES, parseNodeMetadata } from '../../operator/kube/node.ts';
 import { type KubeClient, openCluster } from '../../operator/kube/open.ts';
 import { reflect } from '../../operator/kube/reflector.ts';
+import { parseMesh } from '../../operator/resource/parse.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { VERSION } from '../version.ts';
@@ -69,10 +69,14 @@ export class RolloutCluster {
   async snapshot(): Promise<Snapshot> {
     // First: it says in one line what is wrong where nobody answers.
     const mesh = await this.#readMesh();
+    return { mesh, nodes: await this.nodes() };
+  }
+
+  /** All Nodes, sorted by name. @throws KubeError */
+  async nodes(): Promise<readonly RolloutNode[]> {
     this.#listed ??= this.#watchNodes();
     await this.#listed;
-    const nodes = [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { mesh, nodes };
+    return [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /**
@@ -87,11 +91,11 @@ export class RolloutCluster {
         metadata: { name: RESOURCE_NAME },
         spec,
       };
-      return parseMesh(await this.client.create(MESHES, object, { signal: this.#context.signal }));
+      return readMesh(await this.client.create(MESHES, object, { signal: this.#context.signal }));
     }
     const metadata =
       seen.metadata.resourceVersion === undefined ? {} : { resourceVersion: seen.metadata.resourceVersion };
-    return parseMesh(await this.client.merge(MESH, { metadata, spec }, { signal: this.#context.signal }));
+    return readMesh(await this.client.merge(MESH, { metadata, spec }, { signal: this.#context.signal }));
   }
 
   close(): void {
@@ -102,7 +106,7 @@ export class RolloutCluster {
   async #readMesh(): Promise<EncryptionMesh | undefined> {
     const { signal } = this.#context;
     try {
-      return parseMesh(await this.client.get(MESH, { signal }));
+      return readMesh(await this.client.get(MESH, { signal }));
     } catch (error) {
       if (!(error instanceof KubeError && error.code === 'NOT_FOUND')) throw error;
       await this.#requireDefinition();
@@ -169,16 +173,9 @@ function textsOf(labels: unknown): Labels {
   );
 }
 
-/** Fields of a newer version are let be; a spec that the schema refuses is somebody's mistake, and said. */
-function parseMesh(object: unknown): EncryptionMesh {
+/** What is wished, of one that is being deleted too. @throws OperatorError `CONFIG_INVALID` */
+function readMesh(object: unknown): EncryptionMesh {
+  // The API server checked its shape; the spec is checked as the agents do it.
   const mesh = object as EncryptionMesh;
-  const spec = specSchema.safeParse(mesh.spec ?? {});
-  if (spec.success) return { ...mesh, spec: spec.data };
-  const unknownOnly = spec.error.issues.every(({ code }) => code === 'unrecognized_keys');
-  if (unknownOnly) return mesh;
-  const [first] = spec.error.issues;
-  throw new CliError(
-    `EncryptionMesh ${RESOURCE_NAME}: spec.${first?.path.join('.') ?? ''}: ${first?.message ?? 'invalid'}; mend it with kubectl edit encryptionmesh ${RESOURCE_NAME}`,
-    { code: 'RESOURCE_INVALID', exitCode: EXIT.wrong },
-  );
+  return { ...mesh, spec: parseMesh(object).spec };
 }

@@ -21,9 +21,12 @@ export function addAccessOptions(command: Command): Command {
     .option('--context <name>', 'which context of the kubeconfig');
 }
 
-export function addRolloutOptions(command: Command): Command {
-  return addAccessOptions(command)
-    .option('--wait', 'return when it is done, or say who is not and why')
+/** `wait: false`: the command waits in any case. */
+export function addRolloutOptions(command: Command, { wait = true }: { wait?: boolean } = {}): Command {
+  const waiting = wait
+    ? command.option('--wait', 'return when it is done, or say who is not and why')
+    : command;
+  return addAccessOptions(waiting)
     .addOption(new Option('--timeout <duration>', 'how long to wait at most').default('400s'))
     .option('-y, --yes', 'do not ask')
     .addOption(outputOption());

@@ -20,6 +20,8 @@ export interface KubeClient {
   /** JSON merge patch (RFC 7396). */
   merge(path: string, patch: object, options?: Asked): Promise<unknown>;
   create(path: string, object: object, options?: Asked): Promise<unknown>;
+  /** What owns others goes before them, in the background. */
+  delete(path: string, options?: Asked): Promise<unknown>;
   close(): void;
 }
 
@@ -99,6 +101,7 @@ export function createKubeClient(transport: Transport): KubeClient {
       write('PATCH', path, { type: 'application/merge-patch+json', object, ...options }),
     create: (path, object, options = {}) =>
       write('POST', path, { type: 'application/json', object, ...options }),
+    delete: (path, options = {}) => json({ method: 'DELETE', path, signal: options.signal }),
     close: () => transport.close(),
   };
 }
