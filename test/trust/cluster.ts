@@ -24,6 +24,7 @@ const kubelet = (node: string) => `kubelet-${node}`;
 export class Cluster {
   readonly api: KubeApiserver;
   readonly admin: ApiTarget;
+  #pods = 0;
 
   private constructor(api: KubeApiserver, admin: ApiTarget) {
     this.api = api;
@@ -74,7 +75,7 @@ export class Cluster {
   /** A token of the kind that a kubelet mounts: bound to a pod of that Node, 1 hour. */
   async tokenOf(serviceAccount: string, node: string | undefined): Promise<string> {
     const pods = `/api/v1/namespaces/${NAMESPACE}/pods`;
-    const name = `${serviceAccount}-${node ?? 'nowhere'}`;
+    const name = `${serviceAccount}-${++this.#pods}`;
     const pod = (await call(this.admin, {
       method: 'POST',
       path: pods,
@@ -111,14 +112,17 @@ export class Cluster {
   }
 
   /** Resolves when the policies are in force, about a second after they were written: when what is tried is refused. */
-  async untilGuarded(trying: (text: string) => Promise<ApiAnswer>): Promise<void> {
-    const deadline = performance.now() + 30_000;
+  untilGuarded(trying: (text: string) => Promise<ApiAnswer>): Promise<void> {
     // Each time another value: one that is there already is no change.
-    for (let turn = 1; ; turn++) {
-      const { status } = await trying(String(turn));
-      if (status === 403 || status === 422) return;
-      if (performance.now() > deadline) throw new Error(`the policy is not in force: HTTP ${status}`);
-      await sleep(200);
+    let turn = 0;
+    return this.until(async () => [403, 422].includes((await trying(String(++turn))).status));
+  }
+
+  async until(holds: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + 30_000;
+    while (!(await holds())) {
+      if (performance.now() > deadline) throw new Error('not within 30 s');
+      await sleep(100);
     }
   }
 }
