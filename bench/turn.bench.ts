@@ -38,7 +38,7 @@ function measure(count: number): { planned: number[]; whole: number[] } {
   const [planned, whole]: [number[], number[]] = [[], []];
   for (let turn = 0; turn < TURNS; turn += 1) {
     const observations = mesh.peers.map((peer) => observationOf(peer, turn));
-    const routed = new Set(mesh.peers.map(({ node }) => node));
+    const routed = new Map(mesh.peers.map(({ node, links }) => [node, links.at(-1)?.generation ?? 0]));
     others.push(parseRecord(metadataOf(SELF + 1 + count + turn)));
     const now = START + turn * 10_000;
     const work = (): void => {

@@ -67,10 +67,11 @@ export function contextOf(self: NodeRecord, config: MeshConfig, reserved: readon
   return latest;
 }
 
-/** What a plan rests on; what we say that we send on, for instance, changes no peer. */
+/** What a plan rests on; what we run, for instance, changes no peer. */
 function relevant({ self, config, reserved }: Basis): string {
-  const { name, uid, generations, endpoints, prefixes } = self;
-  return JSON.stringify([name, uid, generations, endpoints, prefixes, config, reserved]);
+  const { name, uid, generations, endpoints, prefixes, sending } = self;
+  const sends = generations.map(({ number }) => sending.includes(number));
+  return JSON.stringify([name, uid, generations, sends, endpoints, prefixes, config, reserved]);
 }
 
 function createContext({ self, config, reserved }: Basis): Context {
@@ -114,7 +115,7 @@ function planDevices(self: NodeRecord, config: MeshConfig): readonly DevicePlan[
       mtu: config.mtu,
       addresses: deviceAddresses(self.prefixes),
       keepalive: superseded || !isWireGuard ? 0 : config.wireguard.keepalive,
-      receiveOnly: false,
+      receiveOnly: !self.sending.includes(generation.number),
     });
   }
   return devices;

@@ -1,77 +1,189 @@
 /**
  * How a generation comes and goes on this node: `docs/generations.md`, as one pure function. It says what the node is to hold, on what
- * it may send, and whether its door is shut; and for whom it waits.
+ * it may send, and whether its door is shut; and for whom it waits. One step a call: call it again after each.
+ *
+ *   enable          hold n,    sending 0,n       and then, when every peer of then has its route, sending n
+ *   begin           hold n,n+1 sending n,n+1
+ *   switch          hold n,n+1 sending n+1       when no route of ours is on n
+ *   withdraw        hold n+1                     when nobody sends on n, and nothing came in on it for a while
+ *   disable         door open, then no route, then sending 0 (the record goes), then hold nothing
  */
-import type { Encryption, Mode, NodeRecord, PeerStatus } from './types.ts';
+import { mostCommon, newestOfMost } from './common-generation.ts';
+import type { Lifecycle, LifecycleInput, Waiting } from './lifecycle-types.ts';
+import {
+  adding,
+  change,
+  type Driver,
+  doorOf,
+  firstStance,
+  type HeldGeneration,
+  hold,
+  IN_CLEAR,
+  isPublished,
+  type Stance,
+  without,
+} from './stance.ts';
+import type { NodeRecord } from './types.ts';
+import { doorsShut, hasRoute, notRouted, notSwitched, onOld } from './waiting.ts';
 
-export type Driver = 'wireguard' | 'ipsec';
+export type { Lifecycle, LifecycleInput, Silence, Waiting } from './lifecycle-types.ts';
+export type { HeldGeneration, Stance, Target } from './stance.ts';
 
-/** What this node holds and does; kept on disk, and published. */
-export interface Stance {
-  /** Oldest first, two at most; empty: nothing is encrypted. */
-  readonly held: readonly HeldGeneration[];
-  /** Generations that this node may still send on; 0 is in clear. Sorted. */
-  readonly sending: readonly number[];
-  /** Uids of the Nodes towards which it may still send in clear. */
-  readonly clear: ReadonlySet<string>;
-  /** What is in force: `strict` is a door that is shut. */
-  readonly mode: Mode;
+/**
+ * Milliseconds that a node must find itself alone with its keys before it takes older ones: records that are out of date show others
+ * where they were.
+ */
+export const JUMP_BACK_AFTER = 60_000;
+
+/** Records of the others, but for those that nobody waits for. */
+interface Scene extends LifecycleInput {
+  readonly others: readonly NodeRecord[];
 }
 
-export interface HeldGeneration {
-  readonly number: number;
-  readonly driver: Driver;
-  /** UDP port (WireGuard) as it was when the generation began; 0 for ipsec. */
-  readonly port: number;
-}
-
-/** What is wished of this node. */
-export interface Target {
-  /** `none` also where the node is not selected. */
-  readonly encryption: Encryption;
-  readonly mode: Mode;
-  readonly generation: number;
-  /** Generation n listens on `port + n mod 2`. */
-  readonly port: number;
-  /** Milliseconds. */
-  readonly drain: number;
-  /** Names of Nodes that nobody waits for. */
-  readonly passOver: readonly string[];
-}
-
-export interface LifecycleInput {
-  readonly self: string;
-  /** Undefined: the first turn, and nothing was kept. */
-  readonly stance: Stance | undefined;
-  readonly target: Target;
-  /** All Nodes; our own is skipped. */
-  readonly records: readonly NodeRecord[];
-  /** After the last turn of the kernel: who is routed, and on which generation. */
-  readonly statuses: ReadonlyMap<string, PeerStatus>;
-  /** By held generation: since when nothing came in on it, in milliseconds since the epoch. Absent: not known yet. */
-  readonly silentSince: ReadonlyMap<number, number>;
-  /** Generations whose devices are withdrawn and not gone yet. */
-  readonly leaving: ReadonlySet<number>;
-  /** The steps that have become possible, and when: what the last call returned. */
-  readonly possible: ReadonlyMap<string, number>;
-  readonly now: number;
-}
-
-export interface Lifecycle {
-  /** The same object as before when nothing is to change. */
+interface Step {
   readonly stance: Stance;
-  /** Whether all traffic is to leave the tunnels: switched off, and every door is open. */
-  readonly unroute: boolean;
-  readonly possible: ReadonlyMap<string, number>;
-  /** Who is waited for, and for what; sorted by node. */
-  readonly waiting: readonly Waiting[];
-  /** When to come back at the latest, in milliseconds since the epoch. */
+  readonly unroute?: boolean;
+  readonly possible?: ReadonlyMap<string, number>;
+  readonly waiting?: readonly Waiting[];
   readonly nextAt?: number;
 }
 
-export interface Waiting {
-  readonly node: string;
-  readonly code: 'NOT_SWITCHED' | 'NOT_ROUTED' | 'DOOR_SHUT' | 'OLD_GENERATION';
-  /** A sentence that names the Node, the generation and the way out. */
-  readonly message: string;
+export function lifecycle(input: LifecycleInput): Lifecycle {
+  const { self, target, records } = input;
+  const passed = new Set(target.passOver);
+  const scene = { ...input, others: records.filter(({ name }) => name !== self && !passed.has(name)) };
+  const stance = turnDoor(scene, input.stance ?? firstStance(target));
+  const step = target.encryption === 'none' ? disable(scene, stance) : mesh(scene, stance, target.encryption);
+  return { unroute: false, possible: new Map(), waiting: [], ...step };
+}
+
+/** Shut at once. Opened at once too, and only then does anything else happen: others wait for our word that it is open. */
+function turnDoor(scene: Scene, stance: Stance): Stance {
+  const mode = doorOf(scene.target);
+  if (mode === stance.mode) return stance;
+  if (mode === 'strict')
+    return change(stance, { mode, clear: new Set(), sending: without(stance.sending, IN_CLEAR) });
+  const clear = scene.target.encryption === 'none' ? new Set<string>() : unrouted(scene);
+  const sends = clear.size > 0 || scene.target.encryption === 'none';
+  return change(stance, { mode, clear, sending: sends ? adding(stance.sending, IN_CLEAR) : stance.sending });
+}
+
+function disable(scene: Scene, stance: Stance): Step {
+  const { held } = stance;
+  if (held.length === 0) return { stance: change(stance, { sending: [IN_CLEAR], clear: new Set() }) };
+  if (!isPublished(stance)) {
+    const gone = !scene.published;
+    return { stance: gone ? change(stance, { held: [], clear: new Set() }) : stance, unroute: !gone };
+  }
+  const said = change(stance, { sending: adding(stance.sending, IN_CLEAR) });
+  const waiting = doorsShut(scene.others);
+  if (said !== stance || stance !== scene.stance || waiting.length > 0) return { stance: said, waiting };
+  // Promised until the last packet was sent, and taken back then.
+  const next = scene.unrouted ? change(stance, { sending: [IN_CLEAR], clear: new Set() }) : stance;
+  return { stance: next, unroute: true };
+}
+
+function mesh(scene: Scene, before: Stance, driver: Driver): Step {
+  const stance = inClear(scene, before);
+  const waiting = stance.clear.size === 0 ? [] : notRouted(scene, stance.clear);
+  const newest = stance.held.at(-1);
+  if (newest === undefined) return { stance: enable(scene, stance, driver) };
+  if (!isPublished(stance)) return { stance: start(scene, stance, stance.held) };
+  const step = jump(scene, stance, driver) ?? rotate(scene, { stance, newest, driver });
+  return { ...step, waiting: merge(waiting, step.waiting ?? []) };
+}
+
+/** Those of `clear` that still have a record and no route; when there are none, nothing is sent in clear any more. */
+function inClear(scene: Scene, stance: Stance): Stance {
+  if (stance.held.length === 0) return stance;
+  const open = stance.clear.size === 0 ? stance.clear : unrouted(scene);
+  const remaining = new Set([...stance.clear].filter((uid) => open.has(uid)));
+  const sending = remaining.size === 0 ? without(stance.sending, IN_CLEAR) : stance.sending;
+  return change(stance, { clear: remaining, sending: sending.length === 0 ? stance.sending : sending });
+}
+
+/** Uids of those with a key and no route of ours. */
+function unrouted({ others, statuses }: Scene): ReadonlySet<string> {
+  const found = others.filter(
+    ({ name, generations }) => generations.length > 0 && !hasRoute(statuses.get(name)),
+  );
+  return new Set(found.map(({ uid }) => uid));
+}
+
+/** A device that still listens for what was sent before encryption was switched off must be gone first. */
+function enable(scene: Scene, stance: Stance, driver: Driver): Stance {
+  const { others, target, leaving } = scene;
+  if (leaving.size > 0) return stance;
+  const number = mostCommon(others)?.number ?? target.generation;
+  return start(scene, stance, [hold(number, driver, target.port)]);
+}
+
+/** A rotation from 0 to the newest of `held`. Who comes later changes nothing, or each newcomer would make every node write. */
+function start(scene: Scene, stance: Stance, held: readonly HeldGeneration[]): Stance {
+  const newest = held.slice(-1).map(({ number }) => number);
+  const clear = stance.mode === 'strict' ? new Set<string>() : unrouted(scene);
+  return change(stance, { held, clear, sending: clear.size === 0 ? newest : [IN_CLEAR, ...newest] });
+}
+
+/**
+ * Nobody else lists a generation of ours: as after a long absence. Of several such nodes at once one must stay where it is: so a
+ * node goes back only to where several are.
+ */
+function jump(scene: Scene, stance: Stance, driver: Driver): Step | undefined {
+  const { others, target, possible, now } = scene;
+  const ours = new Set(stance.held.map(({ number }) => number));
+  const newest = Math.max(...ours);
+  const common = mostCommon(others);
+  if (
+    common === undefined ||
+    others.some(({ generations }) => generations.some(({ number }) => ours.has(number)))
+  )
+    return undefined;
+  const jumped = () => start(scene, stance, [hold(common.number, driver, target.port)]);
+  if (common.number > newest) return { stance: jumped() };
+  if (common.count < 2) return undefined;
+  const name = `jump ${common.number}`;
+  const since = Math.min(possible.get(name) ?? now, now);
+  if (now - since >= JUMP_BACK_AFTER) return { stance: jumped() };
+  return { stance, possible: new Map([[name, since]]), nextAt: since + JUMP_BACK_AFTER };
+}
+
+interface Holding {
+  readonly stance: Stance;
+  readonly newest: HeldGeneration;
+  readonly driver: Driver;
+}
+
+function rotate(scene: Scene, { stance, newest, driver }: Holding): Step {
+  const [old] = stance.held;
+  if (old === undefined || old === newest) return { stance: begin(scene, { stance, newest, driver }) };
+  if (stance.sending.includes(old.number)) {
+    const waiting = onOld(scene, old.number, newest.number);
+    if (waiting.length > 0) return { stance, waiting };
+    return { stance: change(stance, { sending: without(stance.sending, old.number) }) };
+  }
+  return withdraw(scene, stance, old);
+}
+
+/** One step at a time: n+2 takes the device of n. */
+function begin({ target, others, leaving }: Scene, { stance, newest, driver }: Holding): Stance {
+  const wanted = Math.max(target.generation, newestOfMost(others));
+  if (wanted <= newest.number || leaving.size > 0) return stance;
+  const next = hold(newest.number + 1, driver, target.port);
+  return change(stance, { held: [newest, next], sending: adding(stance.sending, next.number) });
+}
+
+function withdraw({ others, target, silence, now }: Scene, stance: Stance, old: HeldGeneration): Step {
+  const waiting = notSwitched(others, old.number);
+  const silent = silence.get(old.number);
+  if (waiting.length > 0 || silent === undefined) return { stance, waiting };
+  if (silent.until - silent.since >= target.drain)
+    return { stance: change(stance, { held: stance.held.filter((one) => one !== old) }) };
+  return { stance, nextAt: Math.max(now, silent.since + target.drain) };
+}
+
+/** One entry a node: what it is waited for first. */
+function merge(a: readonly Waiting[], b: readonly Waiting[]): readonly Waiting[] {
+  const named = new Set(a.map(({ node }) => node));
+  return [...a, ...b.filter(({ node }) => !named.has(node))].sort((x, y) => (x.node < y.node ? -1 : 1));
 }

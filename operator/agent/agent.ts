@@ -7,7 +7,6 @@
  *                                               API side: own, publish, save, touch
  */
 import type { Logger } from 'pino';
-import type { PeerStatus } from '../../mesh/types.ts';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -183,16 +182,11 @@ export class Agent {
     const wait = lookIn(this.#progress.since(this.#parts.clock.now()), this.#costOfLook);
     // By then a turn looks anyway.
     if (wait >= REST) return;
-    const waiting = [...this.#parts.kernel.statuses.values()].some(isWaiting);
-    if (waiting) this.#queue.addAfter('look', wait);
+    if (this.#parts.kernel.waits) this.#queue.addAfter('look', wait);
   }
 
   #turnFailed(error: unknown): void {
     this.#parts.narrator.turnFailed(error);
     if (!this.#turned) this.#die(error);
   }
-}
-
-function isWaiting(status: PeerStatus): boolean {
-  return status.state === 'configured' || status.state === 'established';
 }

@@ -1,11 +1,14 @@
 /** One turn of the kernel's side: look, judge each peer, decide the routes, make it so, look again. */
 import type { PrivateKey } from 'wireguard-tools-wrapper';
 import { type Attempt, initiations } from '../../mesh/handshakes.ts';
+import type { Silence } from '../../mesh/lifecycle-types.ts';
 import { planRoutes } from '../../mesh/routes.ts';
 import { peerStatuses } from '../../mesh/status.ts';
-import type { DeviceName, MeshPlan, Observation, PeerStatus, RoutePlan } from '../../mesh/types.ts';
+import type { DeviceName, MeshPlan, Observation, PeerStatus } from '../../mesh/types.ts';
 import type { Change, Dataplane, DesiredState, ObserveOptions, Report } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
+import { routedNodes } from './routed.ts';
+import { Silences } from './silences.ts';
 
 export interface KernelLoopOptions {
   readonly dataplane: Dataplane;
@@ -32,7 +35,7 @@ export class KernelLoop {
   readonly #options: KernelLoopOptions;
   #statuses: ReadonlyMap<string, PeerStatus> = new Map();
   #attempts: ReadonlyMap<string, Attempt> = new Map();
-  #routed: ReadonlySet<string> = new Set();
+  #routed: ReadonlyMap<string, number> = new Map();
   #plan: MeshPlan | undefined;
   /** What was read last. */
   #seen: Seen | undefined;
@@ -41,6 +44,7 @@ export class KernelLoop {
   /** What `#routed` was made from. */
   #wanted: Pick<DesiredState, 'plan' | 'routes'> | undefined;
   #report = NOTHING_YET;
+  readonly #silences = new Silences();
 
   constructor(options: KernelLoopOptions) {
     this.#options = options;
@@ -49,6 +53,16 @@ export class KernelLoop {
   /** By node, sorted. */
   get statuses(): ReadonlyMap<string, PeerStatus> {
     return this.#statuses;
+  }
+
+  /** By generation that nothing is sent on any more. */
+  get silences(): ReadonlyMap<number, Silence> {
+    return this.#silences.list;
+  }
+
+  /** Whether a handshake may come that changes something: look often. */
+  get waits(): boolean {
+    return this.#attempts.size > 0 || [...this.#statuses.values()].some(isWaiting);
   }
 
   get report(): Report {
@@ -101,14 +115,14 @@ export class KernelLoop {
       ...this.#desired(plan),
       routes: { routes: [], rules: [] },
     });
-    this.#routed = new Set();
+    this.#routed = new Map();
     this.#wanted = undefined;
     this.#judge(await this.#observe());
     return this.#report;
   }
 
-  /** The same set as before when the same was wanted, and nothing of it failed. */
-  #routedNodes(desired: DesiredState): ReadonlySet<string> {
+  /** The same map as before when the same was wanted, and nothing of it failed. */
+  #routedNodes(desired: DesiredState): ReadonlyMap<string, number> {
     const { plan, routes } = desired;
     const failed = this.#report.errors.some(({ part }) => part === 'route' || part === 'rule');
     const same = this.#wanted?.plan === plan && this.#wanted.routes === routes;
@@ -122,7 +136,9 @@ export class KernelLoop {
 
   async #observe(options: ObserveOptions = {}): Promise<Seen> {
     const observations = await this.#options.dataplane.observe(options);
-    this.#seen = { observations, at: this.#options.clock.now() };
+    const at = this.#options.clock.now();
+    this.#seen = { observations, at };
+    if (this.#plan !== undefined) this.#silences.saw(this.#plan, observations, at);
     return this.#seen;
   }
 
@@ -158,7 +174,7 @@ export class KernelLoop {
     let moved = this.#statuses.size !== previous.size;
     for (const status of this.#statuses.values()) {
       const before = previous.get(status.node);
-      if (before?.state === status.state && before.generation === status.generation) continue;
+      if (before !== undefined && sameStand(before, status)) continue;
       moved = true;
       this.#options.onPeer(status, before?.state);
     }
@@ -166,20 +182,12 @@ export class KernelLoop {
   }
 }
 
-/** Peers all of whose prefixes have a route, but for those whose failed; nobody, when what leads to all routes failed. */
-function routedNodes(
-  { plan, routes }: { plan: MeshPlan; routes: RoutePlan },
-  report: Report,
-): ReadonlySet<string> {
-  const failed = report.errors.filter((error) => error.part === 'route' || error.part === 'rule');
-  if (failed.some((error) => error.node === undefined)) return new Set();
-  const without = new Set(failed.map((error) => error.node));
-  const through = new Set(
-    routes.routes.flatMap(({ action, prefix }) => (action.type === 'device' ? [prefix] : [])),
+function sameStand(a: PeerStatus, b: PeerStatus): boolean {
+  return (
+    a.state === b.state && a.generation === b.generation && a.established?.at(-1) === b.established?.at(-1)
   );
-  return new Set(
-    plan.peers
-      .filter((peer) => !without.has(peer.node) && peer.prefixes.every((prefix) => through.has(prefix)))
-      .map((peer) => peer.node),
-  );
+}
+
+function isWaiting({ state }: PeerStatus): boolean {
+  return state === 'configured' || state === 'established';
 }

@@ -10,7 +10,7 @@ const START = Date.UTC(2026, 10, 22);
 /** Node 2 of four: it begins with n3 and n4, and waits for n1. */
 function meshOf(...numbers: readonly number[]): MeshPlan {
   const [n1, n2, n3, n4] = [1, 2, 3, 4].map((i) =>
-    recordOf(i, { [G]: generationsText(`n${i}`, ...numbers) }),
+    recordOf(i, { [G]: generationsText(`n${i}`, ...numbers), 'sheath.dev/sending': numbers.join() }),
   );
   assert.ok(n1 && n2 && n3 && n4);
   return plan({ self: n2, records: [n1, n3, n4], config, evidence: noEvidence });
@@ -32,7 +32,7 @@ function status(
     receivedBytes: 0,
     sentBytes: 0,
   };
-  return [node, lastHandshake === undefined ? base : { ...base, lastHandshake }];
+  return [node, lastHandshake === undefined ? base : { ...base, lastHandshake, established: [generation] }];
 }
 
 /** Calls it as an agent does, whenever it says so, and tells at which second it was told to do what. */

@@ -11,7 +11,7 @@ const G = 'sheath.dev/generations';
 describe('plan', () => {
   it('is this, for two nodes', () => {
     const [n1, n2] = [
-      recordOf(1, { [G]: generationsText('n1', 6, 7) }),
+      recordOf(1, { [G]: generationsText('n1', 6, 7), 'sheath.dev/sending': '6,7' }),
       recordOf(2, { [G]: generationsText('n2', 6, 7) }),
     ];
     const keepalive: MeshConfig = { ...config, wireguard: { ...config.wireguard, keepalive: 25 } };
@@ -64,6 +64,7 @@ describe('plan', () => {
       exempt: [],
       clusterPrefixes: [],
       nodePrefixes: [],
+      prefixSource: 'podCIDRs',
     });
   });
 

@@ -6,7 +6,7 @@ import type { MeshConfig, MeshPlan, PeerState, PeerStatus, RouteEntry, RoutePlan
 import { config, generationsText, noEvidence, prefix, recordOf } from './fixtures.ts';
 
 const two = (i: number): ReturnType<typeof recordOf> =>
-  recordOf(i, { 'sheath.dev/generations': generationsText(`n${i}`, 6, 7) });
+  recordOf(i, { 'sheath.dev/generations': generationsText(`n${i}`, 6, 7), 'sheath.dev/sending': '6,7' });
 
 function meshOf(changes: Partial<MeshConfig> = {}): MeshPlan {
   const [self, ...others] = [two(1), two(2), two(3)];

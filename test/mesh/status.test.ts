@@ -6,7 +6,7 @@ import { address, config, generationsText, key, noEvidence, recordOf } from './f
 
 const G = 'sheath.dev/generations';
 const START = Date.UTC(2026, 10, 22);
-const self = recordOf(1, { [G]: generationsText('n1', 6, 7) });
+const self = recordOf(1, { [G]: generationsText('n1', 6, 7), 'sheath.dev/sending': '6,7' });
 
 function meshOf(...numbers: readonly number[]): MeshPlan {
   const records = [recordOf(2, { [G]: generationsText('n2', ...numbers) })];
@@ -29,7 +29,7 @@ function seen(generation: number, fields: Partial<Observation> = {}): Observatio
 class Watcher {
   previous: ReadonlyMap<string, PeerStatus> = new Map();
   plan = meshOf(7);
-  routed: ReadonlySet<string> = new Set();
+  routed: ReadonlyMap<string, number> = new Map();
 
   see(seconds: number, observations: readonly Observation[], changes: Partial<StatusInput> = {}): PeerStatus {
     const { previous, plan: mesh, routed } = this;
@@ -69,7 +69,7 @@ describe('peerStatuses', () => {
       [established.state, established.since, established.reason?.code],
       ['established', START + 2000, 'NO_ROUTE_YET'],
     );
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     const observed = { address: address('2001:db8::3'), port: 4000 };
     const routed = watcher.see(
       3,
@@ -87,6 +87,7 @@ describe('peerStatuses', () => {
       lastHandshake: START + 2000,
       receivedBytes: 5,
       sentBytes: 6,
+      established: [7],
       observedAt: START + 3000,
       mtu: 1420,
     });
@@ -94,21 +95,21 @@ describe('peerStatuses', () => {
 
   it('takes over what works after a restart', () => {
     const watcher = new Watcher();
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     assert.equal(watcher.see(9999, [seen(7, handshake(0))]).state, 'routed');
     assert.equal(new Watcher().see(9999, [seen(7, handshake(0))]).state, 'established');
   });
 
   it('idle is not down, however old the handshake', () => {
     const watcher = new Watcher();
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     for (let at = 0; at < 100_000; at += 1000)
       assert.equal(watcher.see(at, [seen(7, counters(100, 100))]).state, 'routed');
   });
 
   it('sending and never receiving is down, and one answer ends it', () => {
     const watcher = new Watcher();
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     watcher.see(0, [seen(7, counters(100, 100))]);
     for (let at = 1; at <= 20; at += 1)
       assert.equal(watcher.see(at, [seen(7, counters(100, 100 + at * 1000))]).state, 'routed', `${at}`);
@@ -125,7 +126,7 @@ describe('peerStatuses', () => {
 
   it('empty packets want no answer', () => {
     const watcher = new Watcher();
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     for (let at = 0; at <= 600; at += 10)
       assert.equal(watcher.see(at, [seen(7, counters(100, 100 + at * 3.2))]).state, 'routed');
   });
@@ -139,7 +140,7 @@ describe('peerStatuses', () => {
 
   it('counters that went back are no silence', () => {
     const watcher = new Watcher();
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     watcher.see(0, [seen(7, counters(5000, 5000))]);
     assert.equal(watcher.see(1, [seen(7, counters(10, 6000))]).unansweredSince, undefined);
     watcher.see(2, [seen(7, counters(10, 6500))]);
@@ -155,20 +156,20 @@ describe('peerStatuses', () => {
     });
     const watcher = new Watcher();
     watcher.plan = mesh;
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     assert.equal(watcher.see(270, [seen(7, handshake(0))]).state, 'routed');
     assert.equal(watcher.see(271, [seen(7, handshake(0))]).state, 'degraded');
   });
 
   it('keeps its route when the device is made anew', () => {
     const watcher = new Watcher();
-    watcher.routed = new Set(['n2']);
+    watcher.routed = new Map([['n2', 7]]);
     watcher.see(0, [seen(7, handshake(0))]);
     assert.equal(watcher.see(1, []).state, 'degraded');
     assert.equal(watcher.see(2, [seen(7)]).state, 'degraded');
     assert.equal(watcher.see(3, [seen(7, handshake(3))]).state, 'routed');
     const restarted = new Watcher();
-    restarted.routed = new Set(['n2']);
+    restarted.routed = new Map([['n2', 7]]);
     assert.equal(restarted.see(0, [seen(7)]).state, 'degraded');
   });
 
@@ -180,19 +181,54 @@ describe('peerStatuses', () => {
     assert.equal(watcher.see(1, [seen(7, handshake(0))]).state, 'configured');
   });
 
-  it('moves to the newest generation that is established, and stays on the old one until then', () => {
+  it('says what its route is on until it is moved, and on what it is established meanwhile', () => {
     const watcher = new Watcher();
     watcher.plan = meshOf(6, 7);
-    watcher.routed = new Set(['n2']);
-    const at = (status: PeerStatus): unknown => [status.state, status.generation];
-    assert.deepEqual(at(watcher.see(0, [seen(6, handshake(0)), seen(7)])), ['routed', 6]);
-    assert.deepEqual(at(watcher.see(1, [seen(6), seen(7)])), ['degraded', 6]);
-    assert.deepEqual(at(watcher.see(2, [seen(6, handshake(0)), seen(7, handshake(2))])), ['routed', 7]);
+    watcher.routed = new Map([['n2', 6]]);
+    const at = (status: PeerStatus): unknown => [status.state, status.generation, status.established];
+    assert.deepEqual(at(watcher.see(0, [seen(6, handshake(0)), seen(7)])), ['routed', 6, [6]]);
+    assert.deepEqual(at(watcher.see(1, [seen(6), seen(7)])), ['degraded', 6, undefined]);
+    const both = [seen(6, handshake(0)), seen(7, handshake(2))];
+    assert.deepEqual(at(watcher.see(2, both)), ['routed', 6, [6, 7]]);
+    watcher.routed = new Map([['n2', 7]]);
+    assert.deepEqual(at(watcher.see(3, both)), ['routed', 7, [6, 7]]);
+    const anew = at(watcher.see(4, [seen(6, handshake(0)), seen(7)]));
+    assert.deepEqual(anew, ['established', 6, [6]], 'its device was made anew: the route goes back');
+  });
+
+  it('does not go back to what it sends nothing on any more, whatever becomes of the new', () => {
+    const watcher = new Watcher();
+    const sending = { ...self, sending: [7] };
+    const mesh = (...numbers: readonly number[]): MeshPlan =>
+      plan({
+        self: sending,
+        records: [recordOf(2, { [G]: generationsText('n2', ...numbers) })],
+        config,
+        evidence: noEvidence,
+      });
+    watcher.plan = mesh(6, 7);
+    watcher.routed = new Map([['n2', 7]]);
+    const at = (status: PeerStatus): unknown => [status.state, status.generation, status.established];
+    watcher.see(0, [seen(6, handshake(0)), seen(7, handshake(0))]);
+    assert.deepEqual(at(watcher.see(1, [seen(6, handshake(0)), seen(7)])), ['degraded', 7, undefined]);
+    watcher.plan = mesh(6);
+    const old = watcher.see(2, [seen(6, handshake(0))]);
     assert.deepEqual(
-      at(watcher.see(3, [seen(6, handshake(0)), seen(7)])),
-      ['routed', 6],
-      'its device was made anew',
+      [...(at(old) as []), old.reason?.code],
+      ['configured', 6, undefined, 'NO_COMMON_GENERATION'],
     );
+  });
+
+  it('a peer that takes another key in place keeps its route for ten seconds', () => {
+    const watcher = new Watcher();
+    watcher.routed = new Map([['n2', 7]]);
+    watcher.see(0, [seen(7, handshake(0))]);
+    const records = [recordOf(2, { [G]: generationsText('fresh', 7) })];
+    watcher.plan = plan({ self, records, config, evidence: noEvidence });
+    assert.equal(watcher.see(1, [seen(7, handshake(0))]).state, 'degraded');
+    assert.equal(watcher.see(10, []).state, 'degraded');
+    assert.equal(watcher.see(11, []).state, 'configured');
+    assert.equal(watcher.see(12, []).state, 'configured', 'and not again');
   });
 
   it('a key that two publish is proved only from where the record says', () => {
@@ -220,7 +256,7 @@ describe('peerStatuses', () => {
     const base = {
       previous: new Map(),
       observations: [],
-      routed: new Set<string>(),
+      routed: new Map<string, number>(),
       deviceMtu: new Map(),
       now: START,
     };

@@ -73,28 +73,31 @@ export class DevicePeers {
   }
 
   /**
-   * @param restart nodes whose links are made anew, but for those that had a handshake: during a rotation the older link of the
-   *   same node carries its traffic.
+   * @param restart nodes whose newest links are made anew, but for those that had a handshake.
    *
    * Additions only: a prefix that moves from one peer to another moves in one step, and never is nobody's. */
   updates(restart: ReadonlySet<string>): PeerUpdate[] {
+    const anewNow = this.#newestKeys(restart);
     const updates = this.#delta.updates().map(({ wanted, actual, repaired }): PeerUpdate => {
-      const again = restart.has(wanted.node) && actual?.established !== true;
+      const again = anewNow.has(wanted.publicKey) && actual?.established !== true;
       const changes =
         actual === undefined ? [whole(wanted)] : again ? anew(wanted) : [changed(wanted, actual)];
       return { wanted, action: actual === undefined ? 'add' : 'change', repaired, changes };
     });
     const covered = new Set(updates.map(({ wanted }) => wanted.publicKey));
-    for (const peer of this.#last) {
-      if (!restart.has(peer.node)) continue;
-      for (const { publicKey } of peer.links) {
-        const wanted = this.#delta.wanted(publicKey);
-        if (wanted === undefined || covered.has(publicKey)) continue;
-        if (this.#delta.actual(publicKey)?.established === true) continue;
-        updates.push({ wanted, action: 'change', repaired: false, changes: anew(wanted) });
-      }
+    for (const publicKey of anewNow) {
+      const wanted = this.#delta.wanted(publicKey);
+      if (wanted === undefined || covered.has(publicKey)) continue;
+      if (this.#delta.actual(publicKey)?.established === true) continue;
+      updates.push({ wanted, action: 'change', repaired: false, changes: anew(wanted) });
     }
     return updates.filter(({ changes }) => changes.some(saysSomething));
+  }
+
+  #newestKeys(nodes: ReadonlySet<string>): ReadonlySet<PublicKey> {
+    if (nodes.size === 0) return new Set();
+    const peers = this.#last.filter(({ node }) => nodes.has(node));
+    return new Set(peers.flatMap(({ links }) => links.slice(-1)).map(({ publicKey }) => publicKey));
   }
 
   /** The device took the update; what it still has too much of is left for `removals`. */
@@ -141,8 +144,11 @@ export class DevicePeers {
   }
 
   #wantPeer(device: DevicePlan, peer: PeerPlan): void {
-    const keepalive = this.#keepalives.has(peer.node) ? PROVOKING_KEEPALIVE : device.keepalive;
-    for (const { publicKey, port } of linksOn(peer, device)) {
+    const newest = peer.links.at(-1);
+    for (const link of linksOn(peer, device)) {
+      const { publicKey, port } = link;
+      const provoked = link === newest && this.#keepalives.has(peer.node);
+      const keepalive = provoked ? PROVOKING_KEEPALIVE : device.keepalive;
       const endpoint = { address: peer.endpoint, port };
       this.#delta.want(publicKey, {
         node: peer.node,
