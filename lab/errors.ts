@@ -4,6 +4,7 @@ export type LabErrorCode =
   | 'LAB_NAME_INVALID'
   | 'LAB_NODE_UNKNOWN'
   | 'LAB_NODE_TAKEN'
+  | 'LAB_MESH_TAKEN'
   | 'LAB_NODES_LEFT'
   | 'LAB_NOT_PERMITTED'
   | 'LAB_KUBECONFIG_INVALID'

@@ -8,8 +8,10 @@ import { type OutputOptions, outputOption, render } from '../format/output.ts';
 
 const EXAMPLES = `
 Examples:
-  sheath lab up --encryption wireguard     three nodes, one pod each
+  sheath lab up                            three nodes, one pod each
+  sheath lab enable                        encrypt them
   sheath lab traffic                       what is lost, what is in clear
+  sheath lab rotate                        change the keys meanwhile
   sheath lab exec n1 -- sheath peers       inside a node
   sheath lab exec n1-p1 -- ping 10.244.2.2 inside a pod
   sheath lab kill n2; sheath lab start n2  an agent gone and back
@@ -26,11 +28,12 @@ interface Named {
 }
 
 type UpOptions = Named &
-  Pick<LabOptions, 'ipv6' | 'encryption' | 'kubeconfig'> & { nodes: number; pods: number };
+  Pick<LabOptions, 'ipv6' | 'encryption' | 'kubeconfig' | 'through'> & { nodes: number; pods: number };
 
 export const register: Register = (command, context) => {
   command.enablePositionalOptions().usage('COMMAND [flags]').addHelpText('after', EXAMPLES);
   addUpAndDown(command, context);
+  for (const [name, load] of ROLLOUTS) addRollout(command.command(name), { name, load }, context);
   addNodeCommands(command, context);
   addTraffic(command, context);
   named(command.command('serve', { hidden: true })).action(async ({ name }: Named) => {
@@ -48,6 +51,11 @@ function addUpAndDown(command: Command, context: Context): void {
     .option('--ipv6', 'IPv6 as well as IPv4')
     .addOption(encryptionOption())
     .option('--kubeconfig <file>', 'a real API server, instead of the embedded one')
+    .addOption(
+      new Option('--through <way>', 'tell the agents by the resource, or by their flags')
+        .choices(['resource', 'flag'])
+        .default('resource'),
+    )
     .action((options: UpOptions) => up(options, context));
   named(command.command('down'))
     .description('End a lab and remove all of it.')
@@ -56,15 +64,32 @@ function addUpAndDown(command: Command, context: Context): void {
       const was = await labDown(name);
       context.out.write(was ? `lab ${name} is gone\n` : `there was no lab ${name}\n`);
     });
-  named(command.command('encryption'))
-    .description('Switch the encryption of the whole lab.')
-    .argument('<none|wireguard>')
-    .action(async (wanted: string, { name }: Named) => {
-      if (wanted !== 'none' && wanted !== 'wireguard')
-        throw usageError(`encryption is none or wireguard, not "${wanted}"`);
-      const { setEncryption } = await import('../../lab/nodes/lab.ts');
-      await setEncryption(name, wanted, { signal: context.signal });
-      context.out.write(`encryption of lab ${name}: ${wanted}\n`);
+}
+
+/** The commands of a cluster, for the cluster that the lab is. */
+const ROLLOUTS: readonly (readonly [string, () => Promise<{ readonly register: Register }>])[] = [
+  ['enable', () => import('./enable.ts')],
+  ['rotate', () => import('./rotate.ts')],
+  ['disable', () => import('./disable.ts')],
+];
+
+interface Rollout {
+  readonly name: string;
+  readonly load: () => Promise<{ readonly register: Register }>;
+}
+
+/** Its flags are those of `sheath NAME`; nobody is asked, and it waits. */
+function addRollout(command: Command, { name, load }: Rollout, context: Context): void {
+  named(command)
+    .description(`As 'sheath ${name} --wait', of the lab: its flags after --.`)
+    .argument('[flags...]')
+    .action(async (flags: string[], { name: lab }: Named) => {
+      const { openLab } = await import('../../lab/nodes/folder.ts');
+      const { kubeconfig } = await openLab(lab);
+      const { Command: Program } = await import('commander');
+      const program = new Program(name).exitOverride();
+      (await load()).register(program, context);
+      await program.parseAsync(['--kubeconfig', kubeconfig, '--yes', '--wait', ...flags], { from: 'user' });
     });
 }
 
@@ -73,7 +98,8 @@ async function up(options: UpOptions, context: Context): Promise<void> {
   const { labStatus } = await import('../../lab/nodes/status.ts');
   const { formatLabStatus } = await import('../../lab/cli/format.ts');
   const progress = (line: string): void => void context.err.write(`${line}\n`);
-  const lab = await labUp({ ...options, progress, signal: context.signal });
+  const controller = options.through === 'resource';
+  const lab = await labUp({ ...options, controller, progress, signal: context.signal });
   const look = { paint: painter(context.out), wide: false };
   context.out.write(formatLabStatus(await labStatus(lab), look));
 }

@@ -5,6 +5,7 @@ import { EXIT } from '../../cli/exit.ts';
 import { type Output, render } from '../../cli/format/output.ts';
 import { type CaptureReport, startCapture } from '../capture/start.ts';
 import { openLab } from '../nodes/folder.ts';
+import { currentEncryption } from '../nodes/mesh.ts';
 import type { TrafficReport } from '../traffic/report.ts';
 import { type RunningTraffic, runTraffic, type TrafficOptions } from '../traffic/run.ts';
 import type { TrafficEvent } from '../traffic/start.ts';
@@ -34,7 +35,7 @@ export async function trafficCommand(command: TrafficCommand, context: Context):
     const traffic = await running.stop();
     const wire = await capture.stop();
     await print(command, context, { traffic, wire });
-    const leaked = lab.spec.encryption !== 'none' && wire.clear > 0;
+    const leaked = (await currentEncryption(lab)) !== 'none' && wire.clear > 0;
     if (traffic.lost > 0 || leaked) context.exitCode = EXIT.wrong;
   } finally {
     await capture.stop();

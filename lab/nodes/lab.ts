@@ -9,10 +9,12 @@ import { run } from '../processes.ts';
 import { labProgram } from '../program.ts';
 import { forgetMemory, inNode, nodeNamed, startAgent, stopAgent, untilAgents } from './agents.ts';
 import { startApi, stopApi } from './api.ts';
+import { startController, stopController } from './controller.ts';
 import { createFolder, LABS_FOLDER, type Lab, openLab, removeFolder, writeSpec } from './folder.ts';
 import { requireUsable } from './kubeconfigs.ts';
+import { applyMesh, currentEncryption, meshSpec } from './mesh.ts';
 import { createNodeNetwork, createUnderlay, destroyNamespaces, destroyNodeNetwork } from './network.ts';
-import { createObjects, deleteObjects, writeMesh } from './objects.ts';
+import { createObjects, deleteObjects } from './objects.ts';
 import { isSettled } from './settled.ts';
 import { namespacePrefix, type Topology, topology } from './topology.ts';
 
@@ -28,6 +30,8 @@ export interface LabOptions {
   readonly kubeconfig?: string;
   /** Tell the agents by flag, which is the default, or by the EncryptionMesh. */
   readonly through?: 'flag' | 'resource';
+  /** A controller too, which writes the resource's status. */
+  readonly controller?: boolean;
   readonly agentFlags?: readonly string[];
   /** Network and API only; `startAgent` starts them. */
   readonly withoutAgents?: boolean;
@@ -99,6 +103,7 @@ async function build(lab: Lab, options: LabOptions): Promise<void> {
   );
   if (options.withoutAgents) return;
   await step(`agents: encryption ${lab.spec.encryption}`, async () => {
+    if (options.controller === true) await startController(lab);
     for (const node of members) await startAgent(lab, node);
     await untilSettled(lab, options);
   });
@@ -110,7 +115,7 @@ export async function untilSettled(
   options: Pick<LabOptions, 'patience' | 'signal'> = {},
 ): Promise<void> {
   const members = lab.topology.members.map(({ name }) => name);
-  const { encryption } = lab.spec;
+  const encryption = await currentEncryption(lab);
   await untilAgents(lab, (status) => isSettled(status, { members, encryption }), {
     patience: options.patience ?? 60_000,
     ...(options.signal && { signal: options.signal }),
@@ -132,8 +137,10 @@ export async function setEncryption(
   const agentFlags = [...(options.agentFlags ?? before.spec.agentFlags)];
   await writeSpec(before.folder, { ...before.spec, encryption, agentFlags });
   const lab = await openLab(name);
-  if (lab.spec.through === 'resource') await writeMesh(await apiTarget(lab.kubeconfig), encryption);
-  else {
+  if (lab.spec.through === 'resource') {
+    const target = await apiTarget(lab.kubeconfig);
+    await applyMesh(lab, target, { ...(await meshSpec(target)), encryption });
+  } else {
     for (const node of lab.topology.members) await stopAgent(lab, node);
     for (const node of lab.topology.members) await startAgent(lab, node);
   }
@@ -149,6 +156,7 @@ export async function labDown(name = 'lab'): Promise<boolean> {
   let left: Error | undefined;
   if (lab) {
     for (const node of lab.topology.members) await stopAgent(lab, node, 'SIGKILL');
+    await stopController(lab, 'SIGKILL');
     if (lab.spec.kubeconfig !== undefined) {
       await deleteObjects(lab).catch((error: Error) => {
         left = error;

@@ -6,10 +6,8 @@ import { ApiError, type ApiTarget, apiTarget, call } from '../api-client.ts';
 import { LabError } from '../errors.ts';
 import { createNode, type NodeObject } from '../node-objects.ts';
 import type { Lab } from './folder.ts';
+import { createMesh, deleteMesh, LAB_LABEL } from './mesh.ts';
 import type { Topology } from './topology.ts';
-
-/** On every Node that a lab made; its value is the name of the lab. */
-export const LAB_LABEL = 'sheath.dev/lab';
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -31,13 +29,14 @@ export async function createObjects(lab: Lab): Promise<void> {
   for (const { name, podCIDRs, addresses } of lab.topology.members) {
     await createNode(target, { name, podCIDRs, addresses, labels });
   }
-  if (lab.spec.through === 'resource') await writeMesh(target, lab.spec.encryption);
+  if (lab.spec.through === 'resource') await createMesh(lab);
 }
 
 /** Deletes the lab's Nodes, and nobody else's. Throws `LAB_NODES_LEFT` when the API server does not do it. */
 export async function deleteObjects(lab: Lab): Promise<void> {
   const file = lab.spec.kubeconfig ?? lab.kubeconfig;
   try {
+    await deleteMesh(lab);
     await deleteLabelled(await apiTarget(file).catch(() => apiTarget(lab.kubeconfig)), lab.name);
   } catch (cause) {
     throw new LabError(
@@ -46,21 +45,6 @@ export async function deleteObjects(lab: Lab): Promise<void> {
       { cause },
     );
   }
-}
-
-export async function writeMesh(target: ApiTarget, encryption: string): Promise<void> {
-  const name = 'default';
-  await call(target, {
-    method: 'PATCH',
-    path: `/apis/sheath.dev/v1alpha1/encryptionmeshes/${name}?fieldManager=sheath-lab&force=true`,
-    body: {
-      apiVersion: 'sheath.dev/v1alpha1',
-      kind: 'EncryptionMesh',
-      metadata: { name },
-      spec: { encryption },
-    },
-    headers: { 'content-type': 'application/apply-patch+yaml' },
-  });
 }
 
 async function deleteLabelled(target: ApiTarget, lab: string): Promise<void> {

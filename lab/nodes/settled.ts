@@ -1,10 +1,11 @@
 /** When an agent of a lab is where it should be; pure. */
+import type { Encryption } from '../../mesh/types.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 
 export interface Expected {
   /** Names of the lab's nodes. */
   readonly members: readonly string[];
-  readonly encryption: 'none' | 'wireguard';
+  readonly encryption: Encryption;
 }
 
 /**

@@ -1,7 +1,9 @@
 /** How a lab stands, node by node. */
+import type { Encryption } from '../../mesh/types.ts';
 import type { MeshState } from '../../operator/status.ts';
 import { agentPid, agentStatus } from './agents.ts';
 import type { Lab } from './folder.ts';
+import { currentEncryption } from './mesh.ts';
 import type { LabNode } from './topology.ts';
 
 export interface LabNodeStatus {
@@ -26,7 +28,7 @@ export interface LabStatus {
   readonly folder: string;
   readonly kubeconfig: string;
   readonly api: string;
-  readonly encryption: 'none' | 'wireguard';
+  readonly encryption: Encryption;
   readonly nodes: readonly LabNodeStatus[];
 }
 
@@ -36,7 +38,7 @@ export async function labStatus(lab: Lab): Promise<LabStatus> {
     folder: lab.folder,
     kubeconfig: lab.kubeconfig,
     api: lab.spec.kubeconfig ?? 'embedded',
-    encryption: lab.spec.encryption,
+    encryption: await currentEncryption(lab),
     nodes: await Promise.all(lab.topology.members.map((node) => nodeStatus(lab, node))),
   };
 }
