@@ -1,6 +1,7 @@
 /** A bad record of every kind, all at once, among 200 Nodes. */
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
+import type { ApiTarget } from '../../../lab/api-client.ts';
 import { nodeNamed } from '../../../lab/nodes/agents.ts';
 import type { ProblemCode } from '../../../mesh/types.ts';
 import type { AgentStatus } from '../../../operator/status.ts';
@@ -26,21 +27,35 @@ interface Bad extends Member {
 }
 
 export async function withBadRecords(mesh: Mesh): Promise<void> {
-  const target = await apiTarget(mesh.server.kubeconfigPath);
   const agents = await Promise.all(AGENTS.map((name) => honestAgent(mesh, name)));
   const { bad, members } = castOf(agents);
   const { topology, folder } = mesh.lab;
+  const target = await apiTarget(mesh.server.kubeconfigPath);
   const alone = await heldByAll(mesh);
   await startCrowd({ topology, folder, members, agents: agents.map(({ publicKey }) => publicKey) });
-  await writeNodes(members, `${folder}/crowd.json`);
-  await mesh.kubectl('create', '-f', `${folder}/crowd.json`);
-  await mesh.until(isWhole);
-  const before = await heldByAll(mesh);
+  try {
+    await writeNodes(members, `${folder}/crowd.json`);
+    await mesh.kubectl('create', '-f', `${folder}/crowd.json`);
+    await mesh.until(isWhole);
+    await turnBad(mesh, { target, bad });
+  } finally {
+    await deleteNodes(target);
+  }
+  await mesh.until(({ state, peers }) => state === 'encrypted' && peers.length === AGENTS.length - 1);
+  assert.deepEqual(itemsOf(await heldByAll(mesh)), itemsOf(alone), 'as if there had never been any');
+  await stopCrowd(topology);
+}
 
+/** And good again. */
+async function turnBad(
+  mesh: Mesh,
+  { target, bad }: { readonly target: ApiTarget; readonly bad: readonly Bad[] },
+): Promise<void> {
+  const before = await heldByAll(mesh);
   const measured = await mesh.measure({ rate: 50 }, async () => {
     const monitors = await Promise.all(AGENTS.map((name) => watchKernel(nodeNamed(mesh.lab, name).netns)));
     await inTurn(bad, ({ name, annotations }) => annotateNode(target, name, annotations));
-    await mesh.until((status) => bad.every((each) => isTold(each, status)), ...AGENTS);
+    await mesh.until((status) => bad.every((each) => isTold(each, status)));
     assertOthersUntouched({ before, now: await heldByAll(mesh), bad });
     await assertNamed(mesh, bad);
     await inTurn(bad, (each) => annotateNode(target, each.name, goodRecord(each)));
@@ -53,11 +68,6 @@ export async function withBadRecords(mesh: Mesh): Promise<void> {
   assertNoneLost(measured);
   assertEncrypted(measured);
   assert.deepEqual(itemsOf(await heldByAll(mesh)), itemsOf(before), 'all is as before');
-
-  await deleteNodes(target);
-  await mesh.until(({ state, peers }) => state === 'encrypted' && peers.length === AGENTS.length - 1);
-  assert.deepEqual(itemsOf(await heldByAll(mesh)), itemsOf(alone), 'as if there had never been any');
-  await stopCrowd(topology);
 }
 
 async function honestAgent(mesh: Mesh, name: string): Promise<Honest> {
