@@ -80,8 +80,9 @@ async function snapshotIfInstalled(cluster: RolloutCluster): Promise<Snapshot | 
 /** Its finalizer is the controller's to take off; by force it is ours. */
 async function deleteResource({ cluster, flags, deadline }: Work, context: Context): Promise<void> {
   const { client } = cluster;
-  if (flags.force === true) await ifThere(client.merge(MESH, { metadata: { finalizers: null } }));
   let there = await ifThere(client.delete(MESH, { signal: context.signal }));
+  // Afterwards: of what is not being deleted, the controller would put it back.
+  if (flags.force === true) await ifThere(client.merge(MESH, { metadata: { finalizers: null } }));
   while (there !== undefined) {
     there = await ifThere(client.get(MESH, { signal: context.signal }));
     if (there === undefined) return;

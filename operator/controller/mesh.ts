@@ -1,5 +1,5 @@
 /** The resource as the controller sees it. */
-import { type EncryptionMesh, type MeshStatus, RESOURCE_NAME, wishOf } from '../config/resource.ts';
+import { type EncryptionMesh, type MeshStatus, RESOURCE_NAME } from '../config/resource.ts';
 import type { Spec } from '../config/schema.ts';
 import { parseMesh } from '../resource/parse.ts';
 
@@ -23,8 +23,7 @@ export function keepMesh(object: unknown): SeenMesh | undefined {
     return undefined;
   const seen = { metadata: { ...metadata, name: RESOURCE_NAME, uid, resourceVersion }, status };
   try {
-    const { spec } = parseMesh(object);
-    return { ...seen, wish: wishOf({ metadata: seen.metadata, spec }), invalid: undefined };
+    return { ...seen, wish: parseMesh(object).spec, invalid: undefined };
   } catch (error) {
     return { ...seen, wish: {}, invalid: error instanceof Error ? error.message : String(error) };
   }
