@@ -59,6 +59,8 @@ export interface ResourceStatus {
   readonly state: 'unknown' | 'absent' | 'followed' | 'refused' | 'gone';
   /** `metadata.generation` of the one that is in force. */
   readonly observedGeneration?: number;
+  /** It is being deleted: encryption goes, and then the agent may. */
+  readonly deleting?: boolean;
   /** Fields of it that this version does not know and so does not follow, by path. */
   readonly unknownFields: readonly string[];
 }

@@ -8,8 +8,9 @@ import { resolveConfig } from '../config/resolve.ts';
 import { OperatorError } from '../errors.ts';
 import { openCluster } from '../kube/open.ts';
 import { createLog } from '../log.ts';
-import { type Assembled, assemble } from './assemble.ts';
+import { type Assembled, assemble, type Ingredients } from './assemble.ts';
 import { Configuration } from './configuration.ts';
+import { farewell, type Leaving, lastRites } from './farewell.ts';
 import { kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
 import { serve } from './serve.ts';
 import { claimNamespace } from './sole.ts';
@@ -69,18 +70,36 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const assembled = await assemble(parts);
     const servers = await serve(options, assembled);
     log.info({ event: 'start', version: options.version, api: description }, 'agent started');
+    const parting = partingOf(assembled, parts);
     try {
-      await runAll(assembled, signal);
+      await runAll(assembled, farewell(signal, parting));
     } finally {
       await Promise.all(servers.map((server) => server.close()));
     }
+    const nothingLeft = await lastRites(parting);
     const { encryption } = configuration.live().config.mesh;
-    log.info({ event: 'stop' }, `agent stopped${encryption === 'none' ? '' : ', the tunnels stay up'}`);
+    const after = nothingLeft
+      ? ', and left nothing behind'
+      : encryption === 'none'
+        ? ''
+        : ', the tunnels stay up';
+    log.info({ event: 'stop' }, `agent stopped${after}`);
   } finally {
     client.close();
     if (options.dataplane === undefined) await dataplane.close();
     claim?.release();
   }
+}
+
+function partingOf({ kernel }: Assembled, { configuration, dataplane, clock, log }: Ingredients): Leaving {
+  return {
+    leaving: () =>
+      configuration.status.deleting === true && configuration.live().config.mesh.encryption === 'none',
+    off: () => kernel.report.devices.length === 0 && kernel.report.door === undefined,
+    dataplane,
+    clock,
+    log,
+  };
 }
 
 /** The one ends with the other. */

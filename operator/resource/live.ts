@@ -98,6 +98,7 @@ export class LayeredConfig {
     return {
       state: this.#state,
       ...(mesh === undefined ? {} : { observedGeneration: mesh.generation }),
+      ...(mesh?.deleting === true ? { deleting: true } : {}),
       unknownFields: mesh?.unknown ?? [],
     };
   }

@@ -12,6 +12,8 @@ export interface Mesh {
   readonly generation: number;
   /** What is wished: of one that is being deleted, that encryption goes. */
   readonly spec: Spec;
+  /** Whether it is being deleted. */
+  readonly deleting: boolean;
   /** Fields that this version does not know, by path: a newer one wrote them. They count for nothing here. */
   readonly unknown: readonly string[];
 }
@@ -26,6 +28,7 @@ export function parseMesh(object: unknown): Mesh {
     uid: typeof uid === 'string' ? uid : '',
     generation: typeof generation === 'number' ? generation : 0,
     spec: wishOf({ metadata: { name: RESOURCE_NAME, ...deleting }, spec }),
+    deleting: typeof deletionTimestamp === 'string',
     unknown,
   };
 }
