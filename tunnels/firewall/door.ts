@@ -44,6 +44,7 @@ import {
   together,
 } from './json.ts';
 import { type Ranges, rangesOf } from './ranges.ts';
+import { DHCP, DISCOVERY, ERRORS } from './services.ts';
 import { BEFORE_SRCNAT } from './translate.ts';
 
 export type Direction = 'in' | 'out';
@@ -58,14 +59,6 @@ export const COUNTERS = [
 /** Priorities of hooks: `raw`, before conntrack; and just after `dstnat`, where answers get their real destination back. */
 const RAW = -300;
 const AFTER_DSTNAT = -90;
-/** RFC 4861, 3.1 and 7.1: a receiver discards any other. */
-const HOP_LIMIT = 255;
-const DISCOVERY: Json = {
-  set: ['nd-router-solicit', 'nd-router-advert', 'nd-neighbor-solicit', 'nd-neighbor-advert', 'nd-redirect'],
-};
-/** UDP ports of client and server (RFC 2131, RFC 8415). */
-const DHCP = { 4: { client: 68, server: 67 }, 6: { client: 546, server: 547 } } as const;
-
 const PASSING: Json = { set: ['sheath0', 'sheath1', 'lo'] };
 
 /** @param later Each chain comes this much after the first door's. */
@@ -132,7 +125,7 @@ class FamilyDoor {
       ...this.#exempt(far, near),
       ...this.#when('pods', (pods) => [[equal(this.#address(far), pods), ACCEPT]]),
       ...this.#tunnel(direction),
-      ...(this.#family === 6 ? [discovery] : []),
+      ...(this.#family === 6 ? [DISCOVERY] : []),
       ...this.#dhcp(direction, near),
     ];
   }
@@ -234,25 +227,3 @@ type End = 'saddr' | 'daddr';
 
 const ends = (direction: Direction): { readonly near: End; readonly far: End } =>
   direction === 'out' ? { near: 'saddr', far: 'daddr' } : { near: 'daddr', far: 'saddr' };
-
-/** Of a router among the nodes, which tells of the tunnel's packets; it has no tunnel itself. */
-const ERRORS = {
-  4: [
-    equal(payload('icmp', 'type'), {
-      set: ['destination-unreachable', 'time-exceeded', 'parameter-problem'],
-    }),
-    ACCEPT,
-  ],
-  6: [
-    equal(payload('icmpv6', 'type'), {
-      set: ['destination-unreachable', 'packet-too-big', 'time-exceeded', 'parameter-problem'],
-    }),
-    ACCEPT,
-  ],
-} as const satisfies Record<Family, readonly Json[]>;
-
-const discovery: readonly Json[] = [
-  equal(payload('icmpv6', 'type'), DISCOVERY),
-  equal(payload('ip6', 'hoplimit'), HOP_LIMIT),
-  ACCEPT,
-];

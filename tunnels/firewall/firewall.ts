@@ -10,39 +10,24 @@ import type { MeshPlan } from '../../mesh/types.ts';
 import type { Change, DoorReport } from '../dataplane.ts';
 import { change, DataplaneFailure, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
-import type { FoundTable, Nftables } from '../netlink/nftables.ts';
 import { Counts } from './counts.ts';
 import type { Table } from './json.ts';
-import { type LoadedTables, readLoaded, writeLoaded } from './memory.ts';
+import { KnownTables, type KnownTablesOptions } from './known.ts';
 import type { Nft } from './nft.ts';
 import { GUARD, gaps, TABLE, TABLES, tablesOf } from './ruleset.ts';
-import { removal, replacement } from './transaction.ts';
+import { remake, removal, replacement } from './transaction.ts';
 
-export interface FirewallOptions {
+export interface FirewallOptions extends KnownTablesOptions {
   readonly kernel: Kernel;
   readonly nft: Nft;
-  readonly nftables: Nftables;
-  /** Holds `firewall.json`: what the tables were when we loaded them. */
-  readonly stateDir: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds since any moment. */
-  readonly steady: () => number;
-  readonly dry?: boolean;
 }
 
 export class Firewall {
   readonly #options: FirewallOptions;
   readonly #counts: Counts;
-  /** As we loaded them last; undefined: the disk was not asked yet. */
-  #loaded: LoadedTables | undefined;
-  /** As the kernel has them. */
-  #found: ReadonlyMap<string, FoundTable> = new Map();
-  /** Of the kernel's rules when they were last seen to be as loaded, and when that was. */
-  #generation: number | undefined;
-  #seenAt = 0;
-  /** Names that were as wanted once: what differs from then on was another's hand. */
-  readonly #settled = new Set<string>();
+  readonly #known: KnownTables;
   #breach: DoorReport['breach'];
   #unreported: Change[] = [];
   #turn: Promise<unknown> = Promise.resolve();
@@ -50,6 +35,7 @@ export class Firewall {
   constructor(options: FirewallOptions) {
     this.#options = options;
     this.#counts = new Counts(options.nftables);
+    this.#known = new KnownTables(options);
   }
 
   /** First of all: in strict mode everything that the plan wants; else nothing. */
@@ -65,7 +51,7 @@ export class Firewall {
     if (plan.mode === 'strict' || plan.devices.length === 0) return;
     await this.#attempt(outcome, async () => {
       await this.#refresh();
-      if (!this.#found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
+      if (!this.#known.found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
     });
   }
 
@@ -74,7 +60,7 @@ export class Firewall {
     if (plan.mode === 'strict') return;
     await this.#attempt(outcome, async () => {
       await this.#refresh();
-      if (this.#found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
+      if (this.#known.found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
     });
   }
 
@@ -87,9 +73,9 @@ export class Firewall {
   /** Whether another hand was at the tables. */
   tampered(): Promise<boolean> {
     return this.#inTurn(async () => {
-      if (this.#loaded === undefined || this.#loaded.size === 0) return false;
+      if (this.#known.none) return false;
       await this.#refresh();
-      return this.#disturbed().length > 0;
+      return this.#known.disturbed.length > 0;
     });
   }
 
@@ -105,10 +91,10 @@ export class Firewall {
   }
 
   async #report(plan: MeshPlan): Promise<DoorReport | undefined> {
-    const tables = TABLES.filter((name) => this.#found.has(name));
+    const tables = TABLES.filter((name) => this.#known.found.has(name));
     if (plan.mode !== 'strict' && this.#counts.list().every(({ packets }) => packets === 0)) return undefined;
     for (const name of tables) await this.#counts.read(name);
-    const shut = tables.length === TABLES.length && this.#disturbed().length === 0;
+    const shut = tables.length === TABLES.length && this.#known.disturbed.length === 0;
     return {
       shut,
       dropped: this.#counts.list(),
@@ -137,53 +123,42 @@ export class Firewall {
     return run;
   }
 
-  async #refresh(): Promise<void> {
-    const { kernel, nftables, stateDir, steady } = this.#options;
-    const generation = await nftables.generation();
-    if (kernel.takeStale('firewall') || generation !== this.#generation) {
-      this.#loaded ??= await readLoaded(stateDir);
-      this.#found = await this.#read();
-      this.#generation = generation;
-    }
-    if (this.#disturbed().length === 0) this.#seenAt = steady();
-  }
-
-  async #read(wanted: readonly Table[] = []): Promise<ReadonlyMap<string, FoundTable>> {
-    const found = new Map<string, FoundTable>();
-    for (const name of TABLES) {
-      const chains = wanted.find((table) => table.name === name)?.chains ?? [];
-      const known = [...chains.map((chain) => chain.name), ...(this.#found.get(name)?.chains ?? [])];
-      const table = await this.#options.nftables.table(name, known);
-      if (table !== undefined) found.set(name, table);
-    }
-    return found;
-  }
-
-  /** Names of tables that are not as we loaded them. */
-  #disturbed(): string[] {
-    return TABLES.filter(
-      (name) => this.#loaded?.get(name)?.fingerprint !== this.#found.get(name)?.fingerprint,
-    );
+  #refresh(): Promise<void> {
+    return this.#known.refresh(this.#options.kernel.takeStale('firewall'));
   }
 
   async #make(wanted: readonly Table[], outcome: Outcome): Promise<void> {
     await this.#refresh();
-    const disturbed = new Set(this.#disturbed());
+    const disturbed = new Set(this.#known.disturbed);
     const digests = new Map(wanted.map((table) => [table.name, digestOf(table)]));
     const due = wanted.filter(
-      ({ name }) => disturbed.has(name) || this.#loaded?.get(name)?.digest !== digests.get(name),
+      ({ name }) => disturbed.has(name) || this.#known.digest(name) !== digests.get(name),
     );
-    const surplus = TABLES.filter((name) => this.#found.has(name) && !digests.has(name));
-    for (const { name } of wanted) if (!due.some((table) => table.name === name)) this.#settled.add(name);
+    const surplus = TABLES.filter((name) => this.#known.found.has(name) && !digests.has(name));
+    for (const { name } of wanted)
+      if (!due.some((table) => table.name === name)) this.#known.settled.add(name);
     if (due.length === 0 && surplus.length === 0) return;
     const held = await this.#heldMeanwhile();
-    await this.#options.nft.run([
-      ...due.flatMap((table) => replacement(table, this.#found.get(table.name), this.#counts.of(table.name))),
-      ...surplus.map(removal),
-    ]);
+    await this.#load(due, surplus);
     const note = this.#noteOf(disturbed, held);
     this.#tell({ due, surplus, disturbed, note }, outcome);
-    await this.#remember(wanted, digests);
+    await this.#known.remember(wanted, digests);
+  }
+
+  async #load(due: readonly Table[], surplus: readonly string[]): Promise<void> {
+    const run = (make: typeof replacement) =>
+      this.#options.nft.run([
+        ...due.flatMap((table) =>
+          make(table, this.#known.found.get(table.name), this.#counts.of(table.name)),
+        ),
+        ...surplus.map(removal),
+      ]);
+    try {
+      await run(replacement);
+    } catch (error) {
+      if (!due.some(({ name }) => this.#known.found.has(name))) throw error;
+      await run(remake);
+    }
   }
 
   /** Reads the counters, for the tables that are made anew. @returns packets that the guard stopped, which the door would have. */
@@ -194,50 +169,29 @@ export class Firewall {
 
   /** What somebody's hand meant for the door, when it was shut before. */
   #noteOf(disturbed: ReadonlySet<string>, held: bigint): string {
-    if (!this.#settled.has(GUARD)) return '';
+    if (!this.#known.settled.has(GUARD)) return '';
     if (!disturbed.has(TABLE)) return '';
     if (!disturbed.has(GUARD)) return `: inet ${GUARD} held, and dropped ${held} packets meanwhile`;
     const { now, steady } = this.#options;
     const until = now();
-    const since = Math.round(until - (steady() - this.#seenAt));
+    const since = Math.round(until - (steady() - this.#known.undisturbedAt));
     this.#breach = { since, until };
     return `: the door was open for up to ${until - since} ms, since ${new Date(since).toISOString()}; what passed is not known`;
   }
 
   #tell(made: Made, outcome: Outcome): void {
     for (const { name } of made.due) {
-      const repaired = made.disturbed.has(name) && this.#settled.has(name);
+      const repaired = made.disturbed.has(name) && this.#known.settled.has(name);
       const note = name === TABLE ? made.note : '';
-      const action = this.#found.has(name) ? 'change' : 'add';
+      const action = this.#known.found.has(name) ? 'change' : 'add';
       outcome.changed(change('firewall', action, { what: `table inet ${name}${note}`, repaired }));
-      this.#settled.add(name);
+      this.#known.settled.add(name);
     }
     for (const name of made.surplus) {
       outcome.changed(change('firewall', 'remove', { what: `table inet ${name}` }));
-      this.#settled.delete(name);
+      this.#known.settled.delete(name);
       this.#counts.retire(name);
     }
-  }
-
-  async #remember(wanted: readonly Table[], digests: ReadonlyMap<string, string>): Promise<void> {
-    const { nftables, stateDir, dry, steady } = this.#options;
-    if (dry === true) {
-      const imagined = (name: string) => ({ digest: digests.get(name) ?? '', fingerprint: 'imagined' });
-      this.#loaded = new Map(wanted.map(({ name }) => [name, imagined(name)]));
-      this.#found = new Map(wanted.map(({ name }) => [name, { chains: [], sets: [], ...imagined(name) }]));
-      return;
-    }
-    const generation = await nftables.generation();
-    this.#found = await this.#read(wanted);
-    this.#generation = generation;
-    this.#seenAt = steady();
-    this.#loaded = new Map(
-      [...this.#found].map(([name, { fingerprint }]) => [
-        name,
-        { digest: digests.get(name) ?? '', fingerprint },
-      ]),
-    );
-    await writeLoaded(stateDir, this.#loaded);
   }
 }
 

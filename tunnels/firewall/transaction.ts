@@ -41,6 +41,14 @@ export function replacement(table: Table, found: FoundTable | undefined, counted
   ];
 }
 
+/**
+ * The same by making the table anew, for what cannot be changed in place: of a table that somebody put to sleep (`flags dormant`) no
+ * chain can go in the transaction that wakes it. Packets that are counted between `counted` and now are forgotten.
+ */
+export function remake(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
+  return [...(found === undefined ? [] : [removal(table.name)]), ...replacement(table, undefined, counted)];
+}
+
 export function removal(name: string): Command {
   return { delete: { table: { family: FAMILY, name } } };
 }

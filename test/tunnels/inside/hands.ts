@@ -1,0 +1,201 @@
+/** Somebody else's hand at the door, and when it shuts and opens: started in a namespace of its own. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DesiredState } from '../../../tunnels/dataplane.ts';
+import { openNetlink } from '../../../tunnels/netlink/rtnetlink.ts';
+import { runProgram } from '../../../tunnels/parts.ts';
+import { desired } from '../states.ts';
+import { shape, takeBack } from './fixture.ts';
+import { ip, type Machine, open, snapshot } from './machine.ts';
+import { Neighbours, type Probe } from './neighbours.ts';
+import { deviceless, STRICT, strict, wanted } from './strict.ts';
+
+/** One of each direction and family. */
+const PROBES: readonly Probe[] = [
+  { at: 'pod', from: '10.244.1.2', to: '10.244.2.2', port: 7001 },
+  { at: 'pod', from: 'fd00:10:244:1::2', to: 'fd00:10:244:2::2', port: 7002 },
+  { at: 'wire', from: '10.244.2.2', to: '10.244.1.2', port: 7003 },
+  { at: 'wire', from: 'fd00:10:244:2::2', to: 'fd00:10:244:1::2', port: 7004 },
+];
+
+describe("somebody's hand at the door", () => {
+  let neighbours: Neighbours;
+  let machine: Machine;
+  const stop = new AbortController();
+  const told: string[] = [];
+
+  before(async () => {
+    neighbours = await Neighbours.create();
+    machine = await open();
+    machine.watch((what) => told.push(what), stop.signal);
+  });
+  after(async () => {
+    stop.abort();
+    await machine.set(wanted(deviceless));
+    await machine.close();
+    neighbours.close();
+  });
+  beforeEach(async () => {
+    await machine.set(wanted(strict()));
+    whole = await listed();
+  });
+
+  const nft = (command: string) => runProgram('nft', [command]);
+  let whole: string;
+  const listed = () => runProgram('nft', ['-s', 'list', 'table', 'inet', 'sheath']).catch(() => '');
+  const isBack = async () => (await listed()) === whole;
+
+  for (const command of [
+    'delete table inet sheath',
+    'flush table inet sheath',
+    'add table inet sheath { flags dormant; }',
+    'add element inet sheath exempt4 { 10.0.0.0/8 }',
+    'flush chain inet sheath door-in',
+  ]) {
+    it(`shuts it again within a second, and the guard held meanwhile: ${command}`, async () => {
+      told.length = 0;
+      const before = dropped(await machine.set(wanted(strict())));
+      await nft(command);
+      const since = performance.now();
+      const [passed] = await Promise.all([neighbours.send(PROBES), until(isBack, since)]);
+      assert.deepEqual([...passed], []);
+      await until(async () => told.length > 0, since);
+      assert.deepEqual(told, ['firewall']);
+      const report = await machine.set(wanted(strict()));
+      assert.deepEqual(report.errors, []);
+      const [repair, ...more] = report.changes;
+      assert.deepEqual(more, []);
+      assert.equal(repair?.repaired, true);
+      assert.match(repair?.what ?? '', /^table inet sheath: inet sheath-guard held, and dropped \d+ packets/);
+      assert.equal(report.door?.shut, true);
+      assert.equal(report.door?.breach, undefined);
+      assert.equal(dropped(report) - before, PROBES.length);
+    });
+  }
+
+  it('shuts it again within a second when all is flushed, and says for how long it was open', async () => {
+    const rules = await nft('list table inet witness');
+    const at = Date.now();
+    await nft('flush ruleset');
+    await until(isBack, performance.now());
+    await runProgram('nft', [rules]);
+    assert.deepEqual([...(await neighbours.send(PROBES))], []);
+    const { changes, door } = await machine.set(wanted(strict()));
+    assert.deepEqual(
+      changes.map(({ what, repaired }) => [what.replaceAll(/\d+ ms, since \S+;/g, '...'), repaired]),
+      [
+        ['table inet sheath: the door was open for up to ... what passed is not known', true],
+        ['table inet sheath-guard', true],
+      ],
+    );
+    const { since = 0, until: shutAt = 0 } = door?.breach ?? {};
+    assert.ok(since <= at && at <= shutAt && shutAt - since < 2000, JSON.stringify({ at, since, shutAt }));
+  });
+
+  it("does nothing about others' tables", async () => {
+    told.length = 0;
+    const writes = machine.writes();
+    for (let i = 0; i < 3; i++) {
+      await nft('add table inet elsewhere; delete table inet elsewhere');
+      await sleep(300);
+    }
+    assert.deepEqual(told, []);
+    assert.equal(machine.writes(), writes);
+  });
+
+  it('lets go of all when nothing is wanted', async () => {
+    const report = await machine.set(wanted(deviceless));
+    assert.deepEqual(
+      report.changes.map(({ action, what }) => `${action} ${what}`),
+      ['remove table inet sheath', 'remove table inet sheath-guard'],
+    );
+    assert.deepEqual([...(await neighbours.send(PROBES))].sort(), [7001, 7002, 7003, 7004]);
+    assert.doesNotMatch(snapshot(), /sheath/);
+  });
+});
+
+describe('the order of things', () => {
+  let neighbours: Neighbours;
+  let machine: Machine;
+  let log: string[];
+
+  before(async () => {
+    neighbours = await Neighbours.create();
+    machine = await open({
+      run: (program, args, options) => {
+        if (program === 'nft' && args.includes('-f')) log.push('nft');
+        return runProgram(program, args, options);
+      },
+      netlink: () => {
+        const netlink = openNetlink();
+        return {
+          ...netlink,
+          write: (writes) => {
+            log.push(...writes.map(({ type }) => type));
+            return netlink.write(writes);
+          },
+        };
+      },
+    });
+  });
+  beforeEach(() => {
+    log = [];
+  });
+  after(async () => {
+    await takeBack(machine);
+    await machine.close();
+    neighbours.close();
+  });
+
+  const inMode = (mode: 'strict' | 'permissive'): DesiredState => {
+    const all = desired(shape);
+    return { ...all, plan: { ...all.plan, ...STRICT, mode } };
+  };
+
+  it('the door shuts before there is a device, and a rule', async () => {
+    const { errors, door } = await machine.set(inMode('strict'));
+    assert.deepEqual(errors, []);
+    assert.equal(door?.shut, true);
+    assert.equal(log[0], 'nft');
+    assert.equal(log.filter((what) => what === 'nft').length, 1);
+    assert.ok(log.includes('addRule'));
+  });
+
+  it('it opens when all else is there, and shuts again at once', async () => {
+    ip('rule del priority 95');
+    await sleep(50);
+    await machine.set(inMode('permissive'));
+    assert.deepEqual(
+      log.filter((what) => what === 'nft' || what === 'addRule'),
+      ['addRule', 'nft'],
+    );
+    log = [];
+    ip('rule del priority 95');
+    await sleep(50);
+    await machine.set(inMode('strict'));
+    assert.deepEqual(
+      log.filter((what) => what === 'nft' || what === 'addRule'),
+      ['nft', 'addRule'],
+    );
+  });
+
+  it('it opens at once when encryption goes, though the device waits for silence', async () => {
+    const report = await machine.set(wanted(deviceless));
+    assert.deepEqual([...(await neighbours.send(PROBES))].sort(), [7001, 7002, 7003, 7004]);
+    assert.doesNotMatch(await runProgram('nft', ['list', 'tables']), /sheath/);
+    assert.equal(report.errors.length, 0);
+  });
+});
+
+const dropped = ({
+  door,
+}: {
+  readonly door?: { readonly dropped: readonly { packets: number }[] };
+}): number => (door?.dropped ?? []).reduce((sum, { packets }) => sum + packets, 0);
+
+async function until(condition: () => Promise<boolean>, since: number): Promise<void> {
+  while (!(await condition())) {
+    assert.ok(performance.now() - since < 1000, 'a second is over');
+    await sleep(10);
+  }
+}

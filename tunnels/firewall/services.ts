@@ -1,0 +1,33 @@
+/** What a network needs besides its packets, as the door tells it from them. */
+import { ACCEPT, equal, type Family, type Json, payload } from './json.ts';
+
+/** RFC 4861, 3.1 and 7.1: a receiver discards any other. */
+const HOP_LIMIT = 255;
+const DISCOVERY_TYPES: Json = {
+  set: ['nd-router-solicit', 'nd-router-advert', 'nd-neighbor-solicit', 'nd-neighbor-advert', 'nd-redirect'],
+};
+/** UDP ports of client and server (RFC 2131, RFC 8415). */
+export const DHCP = { 4: { client: 68, server: 67 }, 6: { client: 546, server: 547 } } as const;
+
+/** Of a router among the nodes, which tells of the tunnel's packets; it has no tunnel itself. */
+export const ERRORS = {
+  4: [
+    equal(payload('icmp', 'type'), {
+      set: ['destination-unreachable', 'time-exceeded', 'parameter-problem'],
+    }),
+    ACCEPT,
+  ],
+  6: [
+    equal(payload('icmpv6', 'type'), {
+      set: ['destination-unreachable', 'packet-too-big', 'time-exceeded', 'parameter-problem'],
+    }),
+    ACCEPT,
+  ],
+} as const satisfies Record<Family, readonly Json[]>;
+
+/** Neighbour discovery, which no node can do without. */
+export const DISCOVERY: readonly Json[] = [
+  equal(payload('icmpv6', 'type'), DISCOVERY_TYPES),
+  equal(payload('ip6', 'hoplimit'), HOP_LIMIT),
+  ACCEPT,
+];
