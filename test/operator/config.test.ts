@@ -154,7 +154,6 @@ describe('configuration', () => {
       ));
 
     for (const flags of [
-      { mode: 'strict', clusterPrefixes: '10.244.0.0/16' },
       { encryption: 'ipsec' },
       { prefixesSource: 'pods' },
       { wireguardThreadedNapi: 'on' },
