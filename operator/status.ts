@@ -5,7 +5,7 @@
 
 import type { PublicKey } from '../keys/generation.ts';
 import type { Encryption, Mode, PeerStatus, Problem, Refusal, Scope } from '../mesh/types.ts';
-import type { Change, DeviceReport } from '../tunnels/dataplane.ts';
+import type { Change, DeviceReport, DoorReport } from '../tunnels/dataplane.ts';
 import type { ConfigView } from './config/schema.ts';
 
 /**
@@ -34,6 +34,8 @@ export interface AgentStatus {
   readonly since: number;
   readonly generations: readonly GenerationStatus[];
   readonly devices: readonly DeviceReport[];
+  /** The door of strict mode and what it stopped; absent: none was shut since the agent started. */
+  readonly door?: DoorReport;
   /** One for every other Node that has a record, and for those that have none yet; sorted by node. */
   readonly peers: readonly PeerStatus[];
   readonly refused: readonly Refusal[];

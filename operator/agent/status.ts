@@ -60,6 +60,7 @@ export class StatusView {
       generations:
         encryption === 'none' ? [] : generationStatuses(mesher.keys, wireguard.port, mesher.sending),
       devices: kernel.report.devices,
+      ...(kernel.report.door === undefined ? {} : { door: kernel.report.door }),
       peers,
       refused: mesher.plan?.refused ?? [],
       problems: problems.list(),

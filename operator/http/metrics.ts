@@ -69,6 +69,12 @@ function createGauges(registers: Registry[]) {
     peers: gauge('sheath_mesh_peers', 'How many peers are in each state', ['state']),
     generation: gauge('sheath_generation', 'The newest generation of keys that this node holds'),
     keyAge: gauge('sheath_key_age_seconds', 'Age of the key of that generation'),
+    dropped: new Counter({
+      name: 'sheath_plaintext_dropped_packets_total',
+      help: 'Packets without a tunnel that strict mode dropped',
+      labelNames: ['direction', 'family'],
+      registers,
+    }),
     build: gauge('sheath_build_info', '1, with the version of the program', ['version']),
   };
 }
@@ -95,5 +101,8 @@ function fill(gauges: Gauges, status: AgentStatus): void {
     if (peer.lastHandshake !== undefined) gauges.handshake.set(labels, peer.lastHandshake / 1000);
     gauges.received.inc(labels, peer.receivedBytes);
     gauges.sent.inc(labels, peer.sentBytes);
+  }
+  for (const { direction, family, packets } of status.door?.dropped ?? []) {
+    gauges.dropped.inc({ direction, family: `ipv${family}` }, packets);
   }
 }
