@@ -6,6 +6,7 @@ import { systemClock } from '../../operator/clock.ts';
 import {
   VERSION as API_VERSION,
   type EncryptionMesh,
+  FINALIZER,
   GROUP,
   MESH,
   MESHES,
@@ -81,20 +82,25 @@ export class RolloutCluster {
 
   /**
    * Writes these fields of the spec and no others (`null` takes one away); makes the resource where there is none. Returns it as it is then.
+   * What is to be encrypted is held by our finalizer from the first moment on: there may be no controller yet to put it.
    * @throws KubeError `CONFLICT` when it is not as in `seen` any more
    */
-  async change(spec: object, seen: EncryptionMesh | undefined): Promise<EncryptionMesh> {
+  async change(
+    spec: { readonly encryption?: unknown },
+    seen: EncryptionMesh | undefined,
+  ): Promise<EncryptionMesh> {
+    const held = finalizers(spec, seen);
     if (seen === undefined) {
       const object = {
         apiVersion: `${GROUP}/${API_VERSION}`,
         kind: 'EncryptionMesh',
-        metadata: { name: RESOURCE_NAME },
+        metadata: { name: RESOURCE_NAME, ...held },
         spec,
       };
       return readMesh(await this.client.create(MESHES, object, { signal: this.#context.signal }));
     }
-    const metadata =
-      seen.metadata.resourceVersion === undefined ? {} : { resourceVersion: seen.metadata.resourceVersion };
+    const { resourceVersion } = seen.metadata;
+    const metadata = { ...held, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
     return readMesh(await this.client.merge(MESH, { metadata, spec }, { signal: this.#context.signal }));
   }
 
@@ -156,6 +162,22 @@ export class RolloutCluster {
       void reflect(options, AbortSignal.any([this.#stop.signal, this.#context.signal]));
     });
   }
+}
+
+/** None to be written where nothing is switched on, and none that is new of what is being deleted: the API server takes no such. */
+function finalizers(
+  { encryption = 'none' }: Readonly<Record<string, unknown>>,
+  seen: EncryptionMesh | undefined,
+): { readonly finalizers?: readonly string[] } {
+  const { finalizers: has = [], deletionTimestamp } = seen?.metadata ?? {};
+  if (
+    encryption === 'none' ||
+    encryption === null ||
+    deletionTimestamp !== undefined ||
+    has.includes(FINALIZER)
+  )
+    return {};
+  return { finalizers: [...has, FINALIZER] };
 }
 
 function keep(object: unknown): RolloutNode | undefined {

@@ -41,7 +41,7 @@ export async function changeSpec(
 }
 
 /** A merge patch merges mappings: a selector is replaced whole only when its former parts are taken away by name. */
-function replacing(wish: Spec, spec: Spec | undefined): object {
+function replacing(wish: Spec, spec: Spec | undefined): Record<string, unknown> {
   if (wish.nodeSelector === undefined) return wish;
   const { matchLabels = {}, matchExpressions } = spec?.nodeSelector ?? {};
   const gone = Object.fromEntries(Object.keys(matchLabels).map((label) => [label, null]));
