@@ -37,18 +37,29 @@ export class LossCount {
     this.#first = await startTraffic(lab, { rate: this.#rate });
   }
 
+  /** @returns the losses between all nodes until now. */
+  async soFar(): Promise<Losses> {
+    return sum(await this.#flows());
+  }
+
   /** Takes the node out of the count from here on. @returns the losses between all nodes until now. */
   async without(node: string): Promise<Losses> {
-    if (this.#first === undefined) return NONE;
+    const flows = await this.#flows();
+    this.#dead = node;
+    this.#until = sum(flows.filter((flow) => concerns(flow, node)));
+    return sum(flows);
+  }
+
+  /** At a moment when nothing is under way, or when that did not come. */
+  async #flows(): Promise<readonly FlowReport[]> {
+    if (this.#first === undefined) return [];
     let { flows } = await this.#first.report();
     const deadline = performance.now() + PATIENCE;
     while (sum(flows).lost > 0 && performance.now() < deadline) {
       await sleep(ASK_EVERY);
       ({ flows } = await this.#first.report());
     }
-    this.#dead = node;
-    this.#until = sum(flows.filter((flow) => concerns(flow, node)));
-    return sum(flows);
+    return flows;
   }
 
   /** The node is back: its flows count again. */
