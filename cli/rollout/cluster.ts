@@ -86,7 +86,7 @@ export class RolloutCluster {
    * @throws KubeError `CONFLICT` when it is not as in `seen` any more
    */
   async change(
-    spec: { readonly encryption?: unknown },
+    spec: Readonly<Record<string, unknown>>,
     seen: EncryptionMesh | undefined,
   ): Promise<EncryptionMesh> {
     const held = finalizers(spec, seen);
