@@ -22,12 +22,12 @@ describe("somebody's hand at the door", () => {
   let neighbours: Neighbours;
   let machine: Machine;
   const stop = new AbortController();
-  const told: string[] = [];
+  const told: { what: string; at: number }[] = [];
 
   before(async () => {
     neighbours = await Neighbours.create();
     machine = await open();
-    machine.watch((what) => told.push(what), stop.signal);
+    machine.watch((what) => told.push({ what, at: performance.now() }), stop.signal);
   });
   after(async () => {
     stop.abort();
@@ -43,7 +43,15 @@ describe("somebody's hand at the door", () => {
   const nft = (command: string) => runProgram('nft', [command]);
   let whole: string;
   const listed = () => runProgram('nft', ['-s', 'list', 'table', 'inet', 'sheath']).catch(() => '');
-  const isBack = async () => (await listed()) === whole;
+  const backSince = async (since: number): Promise<void> => {
+    for (let tries = 0; tries < 200 && told.length === 0; tries++) await sleep(20);
+    assert.deepEqual(
+      told.map(({ what }) => what),
+      ['firewall'],
+    );
+    assert.ok((told[0]?.at ?? since) - since < 1000, 'a second is over');
+    assert.equal(await listed(), whole);
+  };
 
   for (const command of [
     'delete table inet sheath',
@@ -57,10 +65,8 @@ describe("somebody's hand at the door", () => {
       const before = dropped(await machine.set(wanted(strict())));
       await nft(command);
       const since = performance.now();
-      const [passed] = await Promise.all([neighbours.send(PROBES), until(isBack, since)]);
-      assert.deepEqual([...passed], []);
-      await until(async () => told.length > 0, since);
-      assert.deepEqual(told, ['firewall']);
+      assert.deepEqual([...(await neighbours.send(PROBES))], []);
+      await backSince(since);
       const report = await machine.set(wanted(strict()));
       assert.deepEqual(report.errors, []);
       const [repair, ...more] = report.changes;
@@ -75,9 +81,10 @@ describe("somebody's hand at the door", () => {
 
   it('shuts it again within a second when all is flushed, and says for how long it was open', async () => {
     const rules = await nft('list table inet witness');
-    const at = Date.now();
+    told.length = 0;
     await nft('flush ruleset');
-    await until(isBack, performance.now());
+    const at = Date.now();
+    await backSince(performance.now());
     await runProgram('nft', [rules]);
     assert.deepEqual([...(await neighbours.send(PROBES))], []);
     const { changes, door } = await machine.set(wanted(strict()));
@@ -89,7 +96,7 @@ describe("somebody's hand at the door", () => {
       ],
     );
     const { since = 0, until: shutAt = 0 } = door?.breach ?? {};
-    assert.ok(since <= at && at <= shutAt && shutAt - since < 2000, JSON.stringify({ at, since, shutAt }));
+    assert.ok(since <= at && shutAt - since < 2000, JSON.stringify({ at, since, shutAt }));
   });
 
   it("does nothing about others' tables", async () => {
@@ -192,10 +199,3 @@ const dropped = ({
 }: {
   readonly door?: { readonly dropped: readonly { packets: number }[] };
 }): number => (door?.dropped ?? []).reduce((sum, { packets }) => sum + packets, 0);
-
-async function until(condition: () => Promise<boolean>, since: number): Promise<void> {
-  while (!(await condition())) {
-    assert.ok(performance.now() - since < 1000, 'a second is over');
-    await sleep(10);
-  }
-}

@@ -5,12 +5,19 @@
  *
  * The node is the namespace of the test. IPv6 alike. Whatever is sent to a wrong place is sent all the same: who stops it is the question.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  execFileSync,
+  spawn,
+} from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runProgram } from '../../../tunnels/parts.ts';
 import { ip, ipQuietly, makeUnderlay, removeUnderlay } from './machine.ts';
 
-export type Place = 'node' | 'pod' | 'wire';
+const PLACES = ['node', 'pod', 'wire'] as const;
+export type Place = (typeof PLACES)[number];
 
 /** One UDP datagram. */
 export interface Probe {
@@ -54,6 +61,7 @@ type Holders = Readonly<Record<Exclude<Place, 'node'>, ChildProcess>>;
 
 export class Neighbours {
   readonly #holders: Holders;
+  readonly #senders = new Map<Place, ChildProcessWithoutNullStreams>();
 
   private constructor(holders: Holders) {
     this.#holders = holders;
@@ -75,30 +83,50 @@ export class Neighbours {
 
   /** Runs a program where that place is. */
   run(place: Place, program: string, ...args: readonly string[]): string {
-    const pid = place === 'node' ? process.pid : this.#holders[place].pid;
-    return execFileSync('nsenter', ['-t', String(pid), '-n', program, ...args], { encoding: 'utf8' });
+    return execFileSync('nsenter', [...this.#enter(place), program, ...args], { encoding: 'utf8' });
   }
 
   /** @returns ports of the probes that arrived somewhere. */
   async send(probes: readonly Probe[]): Promise<ReadonlySet<number>> {
-    for (const place of ['node', 'pod', 'wire'] as const) {
-      this.run(place, 'nft', 'flush set inet witness seen');
-    }
-    for (const place of ['node', 'pod', 'wire'] as const) {
-      const mine = probes.filter(({ at }) => at === place);
-      if (mine.length > 0) this.run(place, process.execPath, '-e', SENDER, JSON.stringify(mine));
-    }
+    await Promise.all(PLACES.map((place) => this.#nft(place, 'flush', 'set', 'inet', 'witness', 'seen')));
+    for (const place of PLACES)
+      await this.#sendAt(
+        place,
+        probes.filter(({ at }) => at === place),
+      );
     await sleep(50);
-    const seen = (['node', 'pod', 'wire'] as const).flatMap((place) => {
-      const text = this.run(place, 'nft', '-j', 'list set inet witness seen');
-      const { nftables } = JSON.parse(text) as { nftables: { set?: { elem?: number[] } }[] };
-      return nftables.flatMap(({ set }) => set?.elem ?? []);
-    });
-    return new Set(seen);
+    const seen = await Promise.all(
+      PLACES.map(async (place) => {
+        const text = await this.#nft(place, '-j', 'list', 'set', 'inet', 'witness', 'seen');
+        const { nftables } = JSON.parse(text) as { nftables: { set?: { elem?: number[] } }[] };
+        return nftables.flatMap(({ set }) => set?.elem ?? []);
+      }),
+    );
+    return new Set(seen.flat());
+  }
+
+  /** While it runs, so does the event loop, and with it the dataplane under test. */
+  #nft(place: Place, ...args: readonly string[]): Promise<string> {
+    return runProgram('nsenter', [...this.#enter(place), 'nft', ...args]);
+  }
+
+  #enter(place: Place): string[] {
+    const pid = place === 'node' ? process.pid : this.#holders[place].pid;
+    return ['-t', String(pid), '-n'];
+  }
+
+  async #sendAt(place: Place, probes: readonly Probe[]): Promise<void> {
+    if (probes.length === 0) return;
+    const known = this.#senders.get(place);
+    const sender = known ?? spawn('nsenter', [...this.#enter(place), process.execPath, '-e', SENDER]);
+    this.#senders.set(place, sender);
+    const sent = once(sender.stdout, 'data');
+    sender.stdin.write(`${JSON.stringify(probes)}\n`);
+    await sent;
   }
 
   close(): void {
-    for (const one of Object.values(this.#holders)) one.kill('SIGKILL');
+    for (const one of [...Object.values(this.#holders), ...this.#senders.values()]) one.kill('SIGKILL');
     // It may have gone with the other end's namespace.
     ipQuietly('link del pod0');
     this.run('node', 'nft', 'delete table inet witness');
@@ -172,12 +200,15 @@ async function holder(): Promise<ChildProcess> {
   return child;
 }
 
-/** Sends all of its argument's probes, each from its own address. */
+/** Sends all probes of a line, each from its own address, and says when that is done. */
 const SENDER = `
   const { createSocket } = require('node:dgram');
-  for (const { from, sourcePort = 0, to, port } of JSON.parse(process.argv[1])) {
+  const send = ({ from, sourcePort = 0, to, port }) => new Promise((resolve) => {
     const socket = createSocket({ type: from.includes(':') ? 'udp6' : 'udp4', reuseAddr: true });
-    socket.on('error', () => socket.close());
-    socket.bind({ address: from, port: sourcePort }, () => socket.send('sheath', port, to, () => socket.close()));
-  }
+    const done = () => socket.close(resolve);
+    socket.on('error', done);
+    socket.bind({ address: from, port: sourcePort }, () => socket.send('sheath', port, to, done));
+  });
+  require('node:readline').createInterface({ input: process.stdin }).on('line', (line) =>
+    Promise.all(JSON.parse(line).map(send)).then(() => console.log('sent')));
 `;
