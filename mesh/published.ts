@@ -15,6 +15,7 @@ type Field =
   | 'version'
   | 'observedGeneration'
   | 'mode'
+  | 'takesPart'
   | 'cannot';
 type Fields = { readonly [name in Field]?: unknown };
 
@@ -124,17 +125,18 @@ export function parseAgent(text: string, problems: ProblemList): AgentFacts | un
     problems.add('RECORD_MALFORMED', `names no version; ${ANEW}`);
     return undefined;
   }
-  const { observedGeneration, mode, cannot } = fields;
+  const { observedGeneration, mode, takesPart, cannot } = fields;
   return {
     version: plain(version),
     ...(isWhole(observedGeneration, 0, Number.MAX_SAFE_INTEGER) ? { observedGeneration } : {}),
     ...(mode === 'permissive' || mode === 'strict' ? { mode } : {}),
+    ...(takesPart === false ? { takesPart } : {}),
     cannot: Array.isArray(cannot) ? cannot.filter(isText).slice(0, 16).map(plain) : [],
   };
 }
 
-export function formatAgent({ version, observedGeneration, mode, cannot }: AgentFacts): string {
-  return JSON.stringify({ version, observedGeneration, mode, cannot: [...cannot].sort() });
+export function formatAgent({ version, observedGeneration, mode, takesPart, cannot }: AgentFacts): string {
+  return JSON.stringify({ version, observedGeneration, mode, takesPart, cannot: [...cannot].sort() });
 }
 
 /** At most 256 printable characters: it is shown as it stands. */

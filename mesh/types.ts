@@ -81,6 +81,8 @@ export interface AgentFacts {
   readonly observedGeneration?: number;
   /** What is in force, not what is wished: `strict` is a door that is shut. */
   readonly mode?: Mode;
+  /** False: `spec.nodeSelector` leaves this node out. */
+  readonly takesPart?: false;
   /** What this node is unable to do, with the reason: `ipsec: no charon`. */
   readonly cannot: readonly string[];
 }

@@ -96,7 +96,7 @@ describe('formatAnnotations', () => {
       sending: fc.uniqueArray(fc.nat(9)),
       agent: fc.constantFrom(
         { version: '1.0.0', observedGeneration: 3, mode: 'strict' as const, cannot: ['b', 'a'] },
-        { version: '2', cannot: [] },
+        { version: '2', takesPart: false as const, cannot: [] },
       ),
     });
     fc.assert(
