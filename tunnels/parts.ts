@@ -11,7 +11,7 @@ import type { DataplaneOptions, Runner } from './ports.ts';
 import { Routes } from './routing/routes.ts';
 import { Rules } from './routing/rules.ts';
 import type { Parts } from './set.ts';
-import { Sysctls } from './sysctl.ts';
+import { PROC_SYS, Sysctls } from './sysctl.ts';
 import { createWireGuardDriver, openWireGuard } from './wireguard/driver.ts';
 import { DEFAULT_SOCKET_DIR } from './wireguard/userspace.ts';
 
@@ -28,11 +28,13 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
   const now = options.now ?? Date.now;
   const steady = options.steady ?? (() => performance.now());
   const socketDir = options.socketDir ?? DEFAULT_SOCKET_DIR;
+  const procSys = options.procSys ?? PROC_SYS;
   const driver = createWireGuardDriver({
     kernel,
     run: dry ? async () => '' : run,
     now,
     socketDir,
+    procSys,
     // Read anew for each device: the configuration may change while we run.
     get policy() {
       return options.userspace;
@@ -58,7 +60,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
       steady,
       dry,
     }),
-    sysctls: new Sysctls({ stateDir: options.stateDir, dry }),
+    sysctls: new Sysctls({ stateDir: options.stateDir, root: procSys, dry }),
   };
 }
 

@@ -32,6 +32,8 @@ export interface DataplaneOptions {
    * with another folder it is started in a mount namespace of its own, where that folder lies over the default.
    */
   readonly socketDir?: string;
+  /** Where sysctls are written, if not in /proc/sys: a container that is not privileged has that read-only. */
+  readonly procSys?: string;
   /** Milliseconds without a packet after which a withdrawn device is removed. Default: 5000. */
   readonly quiet?: number;
 }

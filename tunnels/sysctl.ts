@@ -11,6 +11,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { change, codeOf, type Outcome, refused } from './failure.ts';
 
+export const PROC_SYS = '/proc/sys';
+
 const STRICT = '1';
 const LOOSE = '2';
 
@@ -111,7 +113,7 @@ export class Sysctls {
   }
 
   #path(name: string): string {
-    return join(this.#options.root ?? '/proc/sys', name);
+    return join(this.#options.root ?? PROC_SYS, name);
   }
 
   async #records(): Promise<Map<string, string>> {

@@ -5,7 +5,7 @@ import type { Register } from '../command.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../exit.ts';
 import { keepHeapSmall } from '../heap.ts';
-import { RUN_DIR } from '../sources/options.ts';
+import { procSysOption, RUN_DIR } from '../sources/options.ts';
 import { VERSION } from '../version.ts';
 
 const LOG_LEVELS = [
@@ -27,7 +27,10 @@ Each setting is taken from its flag, else its variable (--wireguard-port is
 SHEATH_WIREGUARD_PORT), else --config, else its default.
 SIGTERM stops the agent and leaves the tunnels up: a restart loses no packet.`;
 
-type Options = Pick<AgentOptions, 'kubeconfig' | 'context' | 'stateDir' | 'runDir' | 'http' | 'logLevel'> & {
+type Options = Pick<
+  AgentOptions,
+  'kubeconfig' | 'context' | 'stateDir' | 'runDir' | 'procSys' | 'http' | 'logLevel'
+> & {
   readonly nodeName?: string;
   readonly config?: string;
 };
@@ -49,6 +52,7 @@ function addProgramOptions(command: Command): void {
     .option('--context <name>', 'which context of the kubeconfig')
     .addOption(stated('--state-dir <folder>', 'keys and records', '/var/lib/sheath').env('SHEATH_STATE_DIR'))
     .addOption(stated('--run-dir <folder>', 'its socket agent.sock', RUN_DIR).env('SHEATH_RUN_DIR'))
+    .addOption(procSysOption())
     .addOption(
       stated('--http <address:port>', 'metrics, health and status; none: off', '127.0.0.1:9559').env(
         'SHEATH_HTTP',
@@ -78,13 +82,14 @@ async function run(options: Options, context: Context): Promise<void> {
     ...(config === undefined ? {} : { file: config }),
   });
   const { runAgent } = await import('../../operator/agent/run.ts');
-  const { kubeconfig, context: kubeContext, stateDir, runDir, logLevel } = rest;
+  const { kubeconfig, context: kubeContext, stateDir, runDir, procSys, logLevel } = rest;
   await runAgent(
     {
       nodeName,
       layers,
       stateDir,
       runDir,
+      ...(procSys === undefined ? {} : { procSys }),
       logLevel,
       version: VERSION,
       ...(kubeconfig === undefined ? {} : { kubeconfig }),

@@ -7,7 +7,7 @@ import { formatCleanup } from '../format/cleanup.ts';
 import { type OutputOptions, outputOption, render } from '../format/output.ts';
 import { viewOf } from '../format/view.ts';
 import { agentAnswers, agentClient } from '../sources/agent.ts';
-import { RUN_DIR } from '../sources/options.ts';
+import { procSysOption, RUN_DIR } from '../sources/options.ts';
 
 const EXAMPLES = `
 Examples:
@@ -25,6 +25,7 @@ interface Options extends OutputOptions {
   readonly context?: string;
   readonly runDir: string;
   readonly stateDir: string;
+  readonly procSys: string;
 }
 
 export const register: Register = (command, context) => {
@@ -36,6 +37,7 @@ export const register: Register = (command, context) => {
       new Option('--state-dir <folder>', 'of the agent').default('/var/lib/sheath').env('SHEATH_STATE_DIR'),
     )
     .addOption(new Option('--run-dir <folder>', 'of the agent').default(RUN_DIR).env('SHEATH_RUN_DIR'))
+    .addOption(procSysOption())
     .addOption(outputOption())
     .addHelpText('after', EXAMPLES)
     .action((options: Options) => run(options, context));
@@ -46,11 +48,11 @@ async function run(options: Options, context: Context): Promise<void> {
   await requireNetAdmin();
   const { removeAnnotations } = await import('../sources/annotations.ts');
   const { takeBack } = await import('../sources/take-back.ts');
-  const { nodeName: node, kubeconfig, context: kubeContext, stateDir, runDir } = options;
+  const { nodeName: node, kubeconfig, context: kubeContext, stateDir, runDir, procSys } = options;
   // First, so that the others stop sending while the device still answers.
   const annotations = await removeAnnotations({ node, kubeconfig, context: kubeContext }, context);
   const onWait = () => context.err.write('waiting for silence on the last device …\n');
-  const { changes, errors } = await takeBack({ stateDir, runDir, signal: context.signal, onWait });
+  const { changes, errors } = await takeBack({ stateDir, runDir, procSys, signal: context.signal, onWait });
   const value = {
     changes,
     errors: errors.map(({ part, code, message }) => ({ part, code, message })),

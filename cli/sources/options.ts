@@ -4,6 +4,13 @@ import { type AgentClient, agentClient } from './agent.ts';
 
 export const RUN_DIR = '/run/sheath';
 
+/** In a container that is not privileged, /proc/sys is read-only: there it is a folder into which /proc/sys/net is mounted. */
+export function procSysOption(): Option {
+  return new Option('--proc-sys <folder>', 'where sysctls are written')
+    .default('/proc/sys')
+    .env('SHEATH_PROC_SYS');
+}
+
 export interface SourceOptions {
   readonly runDir?: string;
   readonly cluster?: boolean;

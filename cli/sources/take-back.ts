@@ -9,14 +9,16 @@ export async function takeBack(options: {
   /** Of the agent: what it found, to put it back, and where wireguard-go's sockets are. */
   readonly stateDir: string;
   readonly runDir: string;
+  readonly procSys: string;
   readonly signal: AbortSignal;
   readonly onWait: () => void;
 }): Promise<TakenBack> {
-  const { stateDir, runDir, signal, onWait } = options;
+  const { stateDir, runDir, procSys, signal, onWait } = options;
   const socketDir = wireguardGoFolder(runDir);
   const dataplane = await createDataplane({
     stateDir: kernelFolder(stateDir),
     userspace: 'auto',
+    procSys,
     ...(socketDir === undefined ? {} : { socketDir }),
   });
   try {

@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly stateDir: string;
   /** The socket `agent.sock`: `/run/sheath`. */
   readonly runDir: string;
+  /** Where sysctls are written: `/proc/sys`. */
+  readonly procSys?: string;
   /** `ADDRESS:PORT` of `/healthz`, `/readyz`, `/metrics`, `/status`; absent: none. */
   readonly http?: string;
   readonly logLevel: LogLevel;
@@ -123,6 +125,7 @@ async function openDataplane(options: AgentOptions, configuration: Configuration
         return configuration.live().config.mesh.wireguard.userspace;
       },
       ...(socketDir === undefined ? {} : { socketDir }),
+      ...(options.procSys === undefined ? {} : { procSys: options.procSys }),
     });
   } catch (cause) {
     throw new OperatorError(

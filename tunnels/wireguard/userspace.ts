@@ -19,6 +19,7 @@ export interface UserspaceOptions {
   readonly run: Runner;
   readonly wireguardGo: string;
   readonly socketDir: string;
+  readonly procSys: string;
 }
 
 /**
@@ -29,7 +30,7 @@ export async function startUserspace(device: string, options: UserspaceOptions):
   await untilSilent(join(options.socketDir, `${device}.sock`));
   await start(device, options);
   // As the kernel's own device is: without a link-local address nobody solicits routers on it, and silence is silence.
-  const mode = `/proc/sys/net/ipv6/conf/${device}/addr_gen_mode`;
+  const mode = join(options.procSys, 'net/ipv6/conf', device, 'addr_gen_mode');
   await writeFile(mode, IN6_ADDR_GEN_MODE_NONE).catch(() => undefined);
 }
 
