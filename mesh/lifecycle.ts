@@ -75,9 +75,9 @@ function disable(scene: Scene, stance: Stance): Step {
     const gone = !scene.published;
     return { stance: gone ? change(stance, { held: [], clear: new Set() }) : stance, unroute: !gone };
   }
-  const said = change(stance, { sending: adding(stance.sending, IN_CLEAR) });
   const waiting = doorsShut(scene.others);
-  if (said !== stance || stance !== scene.stance || waiting.length > 0) return { stance: said, waiting };
+  // Our own door opens first, by itself.
+  if (stance !== scene.stance || waiting.length > 0) return { stance, waiting };
   // Promised until the last packet was sent, and taken back then.
   const next = scene.unrouted ? change(stance, { sending: [IN_CLEAR], clear: new Set() }) : stance;
   return { stance: next, unroute: true };

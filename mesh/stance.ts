@@ -52,7 +52,7 @@ export function firstStance(target: Target): Stance {
   return { held: [], sending: mode === 'strict' ? [] : [IN_CLEAR], clear: new Set(), mode };
 }
 
-export function doorOf({ encryption, mode }: Target): Mode {
+export function doorOf({ encryption, mode }: Pick<Target, 'encryption' | 'mode'>): Mode {
   return encryption === 'none' ? 'permissive' : mode;
 }
 

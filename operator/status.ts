@@ -4,6 +4,7 @@
  */
 
 import type { PublicKey } from '../keys/generation.ts';
+import type { Waiting } from '../mesh/lifecycle-types.ts';
 import type { Encryption, Mode, PeerStatus, Problem, Refusal, Scope } from '../mesh/types.ts';
 import type { Change, DeviceReport, DoorReport } from '../tunnels/dataplane.ts';
 import type { ConfigView } from './config/schema.ts';
@@ -27,12 +28,15 @@ export interface AgentStatus {
   /** When this answer was made. */
   readonly now: number;
   readonly encryption: Encryption;
+  /** What is in force: `strict` is a door that is shut. */
   readonly mode: Mode;
   readonly scope: Scope;
   readonly state: MeshState;
   /** When it entered this state. */
   readonly since: number;
   readonly generations: readonly GenerationStatus[];
+  /** Whom the next step of a rotation, or of switching on or off, waits for; sorted by node. Absent: the agent's version knows none. */
+  readonly waiting?: readonly Waiting[];
   readonly devices: readonly DeviceReport[];
   /** The door of strict mode and what it stopped; absent: none was shut since the agent started. */
   readonly door?: DoorReport;

@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
+import type { PrefixesBehind } from '../prefixes/own.ts';
 import type { NodeRecords } from '../records/nodes.ts';
 import type { RecordsChange } from '../records/source.ts';
 import { WorkQueue } from '../workqueue.ts';
@@ -29,6 +30,7 @@ export interface AgentParts {
   readonly kernel: KernelLoop;
   readonly publisher: Publisher;
   readonly records: NodeRecords;
+  readonly prefixes: PrefixesBehind;
   readonly client: KubeClient;
   readonly dataplane: Dataplane;
   readonly narrator: Narrator;
@@ -74,8 +76,15 @@ export class Agent {
     this.#progress.made(this.#parts.clock.now());
   }
 
+  /** What is behind this node may be another. */
+  prefixesChanged(): void {
+    this.#api.ownPrefixes();
+  }
+
   /** What `Live` says is another. */
   configChanged(): void {
+    this.#parts.prefixes.follow();
+    this.#api.ownPrefixes();
     this.#queue.add('turn');
   }
 
@@ -109,6 +118,7 @@ export class Agent {
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
     const reflecting = records.run((what) => this.#learned(what), end);
+    const following = this.#parts.prefixes.run(end);
     dataplane.watch((what) => {
       log.debug({ event: 'kernel', what }, 'the kernel was changed');
       this.#queue.add('turn');
@@ -120,7 +130,7 @@ export class Agent {
     } finally {
       ending.abort();
       callOff();
-      await Promise.all([this.#queue.close(), this.#api.close(), reflecting]);
+      await Promise.all([this.#queue.close(), this.#api.close(), reflecting, following]);
     }
   }
 
@@ -149,7 +159,7 @@ export class Agent {
     const { basis } = live();
     if (basis === 'nothing' || (basis !== 'api' && !this.#diskWillDo)) return;
     const startedAt = performance.now();
-    const { clear, evidence, reserved } = mesher;
+    const { evidence, reserved } = mesher;
     const outcome = await mesher.turn();
     if (outcome === undefined) return;
     narrator.turned(outcome.report, (performance.now() - startedAt) / 1000);
@@ -157,7 +167,7 @@ export class Agent {
     if (failure !== undefined) return this.#die(failure);
     this.#turned = true;
     this.#lastTurnAt = clock.now();
-    const known = mesher.clear === clear && mesher.evidence === evidence && mesher.reserved === reserved;
+    const known = mesher.evidence === evidence && mesher.reserved === reserved;
     if (!known) this.#api.known();
     this.#api.publish();
     this.#schedule(outcome, clock.now());

@@ -1,16 +1,22 @@
 /** What the agent asks of the API server and of its disk, one thing of a kind at a time, each tried again when it fails. */
 
+import type { NodeRecord } from '../../mesh/types.ts';
 import { remaining } from '../clock.ts';
 import { OperatorError } from '../errors.ts';
 import { KubeError } from '../kube/errors.ts';
-import { nodePath, parseNode } from '../kube/node.ts';
+import { nodePath, parseNode, type VouchedMetadata } from '../kube/node.ts';
 import { WorkQueue } from '../workqueue.ts';
 import type { AgentParts } from './agent.ts';
-import { ownNodeOf, sameLabels, sameOwnNode } from './own-node.ts';
+import { ownNodeOf, published, sameLabels, sameOwnNode } from './own-node.ts';
 import { OWN_NODE_PACE, OWN_NODE_REST, SAVE_AFTER, TOUCH_EVERY } from './pace.ts';
 import { wayOut } from './publisher.ts';
+import type { Crowd } from './write-share.ts';
 
 type Key = 'own' | 'publish' | 'save' | 'touch';
+
+function crowdOf(records: readonly NodeRecord[]): Crowd {
+  return { nodes: records.length, keyed: records.filter(({ generations }) => generations.length > 0).length };
+}
 
 export interface ApiSideEvents {
   /** Something that the kernel must follow. */
@@ -28,6 +34,8 @@ export class ApiSide {
   readonly #queue: WorkQueue<Key>;
   #unsaved = false;
   #ownReadAt = Number.NEGATIVE_INFINITY;
+  /** As it was read last. */
+  #node: VouchedMetadata | undefined;
 
   constructor(parts: AgentParts, events: ApiSideEvents) {
     this.#parts = parts;
@@ -62,6 +70,7 @@ export class ApiSide {
   ownMoved(): void {
     const { records, mesher, clock } = this.#parts;
     this.#queue.add('publish');
+    this.ownPrefixes();
     const view = records.own();
     const stranger =
       view.state !== 'present' ||
@@ -93,21 +102,33 @@ export class ApiSide {
   }
 
   async #readOwn(): Promise<void> {
-    const { client, node, mesher, narrator, clock } = this.#parts;
-    const own = ownNodeOf(parseNode(await client.get(nodePath(node))));
+    const { client, node, clock } = this.#parts;
+    this.#node = parseNode(await client.get(nodePath(node)));
     this.#ownReadAt = clock.now();
     this.#queue.addAfter('own', OWN_NODE_REST);
-    narrator.ownNode(own);
+    this.ownPrefixes();
+  }
+
+  /** What is behind our Node may have changed. */
+  ownPrefixes(): void {
+    const { mesher, narrator, prefixes, live } = this.#parts;
+    if (this.#node === undefined) return;
+    const behind = prefixes.of(this.#node.podCIDRs);
+    if (behind === undefined) return;
+    const own = ownNodeOf(this.#node, behind);
+    narrator.ownNode(own, live().config.mesh.prefixSource);
     if (sameOwnNode(mesher.own, own)) return;
     mesher.own = own;
     this.known();
+    this.publish();
     this.#events.turnDue();
   }
 
   async #publish(): Promise<void> {
-    const { mesher, records, publisher, narrator } = this.#parts;
+    const { mesher, records, publisher, narrator, live } = this.#parts;
     if (mesher.wanted === undefined || records.status().source !== 'api') return;
-    const wait = await publisher.publish(mesher.wanted, records.own());
+    const wanted = published(mesher.wanted, mesher.own ?? {}, live().config.mesh.prefixSource);
+    const wait = await publisher.publish(wanted, records.own(), crowdOf(records.records()));
     if (wait !== undefined) return this.#queue.addAfter('publish', wait);
     narrator.published();
     // What was withdrawn frees the next step of the withdrawal.

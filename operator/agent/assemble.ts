@@ -6,15 +6,19 @@ import type { Clock } from '../clock.ts';
 import { createMetrics, type Metrics } from '../http/metrics.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
+import { PrefixesBehind } from '../prefixes/own.ts';
 import { type Knowledge, loadKnowledge, saveKnowledge, touchKnowledge } from '../records/disk.ts';
 import { NodeRecords } from '../records/nodes.ts';
+import { loadStance, saveStance } from '../records/stance.ts';
 import type { ResourceFollower } from '../resource/follow.ts';
 import { Agent } from './agent.ts';
 import type { Configuration } from './configuration.ts';
 import { Events } from './events.ts';
 import { KernelLoop } from './kernel-loop.ts';
+import type { Live } from './live.ts';
 import { Mesher } from './mesher.ts';
 import { Narrator } from './narrator.ts';
+import { ownAnnotations } from './own-node.ts';
 import { Problems } from './problems.ts';
 import { Publisher } from './publisher.ts';
 import type { AgentOptions } from './run.ts';
@@ -41,6 +45,7 @@ export interface Assembled {
   readonly publisher: Publisher;
   readonly records: NodeRecords;
   readonly follower: ResourceFollower;
+  readonly live: Live;
   readonly clock: Clock;
 }
 
@@ -51,6 +56,12 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
   const live = () => configuration.live();
   const random = options.random ?? Math.random;
   const kept = await keptKnowledge(ingredients);
+  const keptStance = await loadStance(stateDir, (path, error) =>
+    log.warn(
+      { event: 'stance', path, err: error },
+      `${path} is damaged: our own Node tells what we promised`,
+    ),
+  );
   for (const address of kept?.reserved ?? []) reached.see(address);
   const problems = new Problems(clock, log);
   const events = new Events();
@@ -81,6 +92,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     client,
     node: nodeName,
     clock,
+    ours: () => ownAnnotations(live().config.mesh.prefixSource),
     onPublished: (changes) => narrator.wrote(changes),
   });
   const records = new NodeRecords({
@@ -106,15 +118,30 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     clock,
     observe: () => dataplane.observe(),
     kept,
-    onClockBehind: (behind, generation) =>
+    keptStance,
+    keep: (stance) => saveStance(stateDir, stance),
+    onClockBehind: (behind, generations) =>
       log.warn(
-        { event: 'clock', behindSeconds: Math.round(behind / 1000), generation },
-        'the clock is behind the last time on disk: took a fresh key, for peers refuse handshakes of the past',
+        { event: 'clock', behindSeconds: Math.round(behind / 1000), generations },
+        'the clock is behind the last time that is known: took fresh keys, for peers refuse handshakes of the past',
       ),
+  });
+  const prefixes = new PrefixesBehind({
+    client,
+    node: nodeName,
+    records,
+    source: () => live().config.mesh.prefixSource,
+    former: kept?.own.claimed ?? [],
+    clock,
+    random,
+    onChange: () => agent.prefixesChanged(),
+    onTrouble: (error) => narrator.podsUnknown(error),
+    onFault: (error) => log.error({ event: 'fault', err: error }, 'a pod could not be taken in'),
   });
   const agent = new Agent({
     node: nodeName,
     live,
+    prefixes,
     mesher,
     kernel,
     publisher,
@@ -158,7 +185,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     clock,
     turned: () => agent.turned,
   });
-  return { agent, view, events, metrics, mesher, kernel, publisher, records, follower, clock };
+  return { agent, view, events, metrics, mesher, kernel, publisher, records, follower, live, clock };
 }
 
 /** What another Node of this name left on disk is of no use to us. */
@@ -169,8 +196,8 @@ async function keptKnowledge({ options, log }: Ingredients): Promise<Knowledge |
   return kept?.own.name === options.nodeName ? kept : undefined;
 }
 
-function knowledge({ own, evidence, clear, reserved }: Mesher, records: NodeRecords): Knowledge | undefined {
+function knowledge({ own, evidence, reserved }: Mesher, records: NodeRecords): Knowledge | undefined {
   const kept = records.kept();
   if (own === undefined || kept === undefined) return undefined;
-  return { ...kept, own, evidence, reserved, ...(clear === undefined ? {} : { clear }) };
+  return { ...kept, own, evidence, reserved };
 }

@@ -1,43 +1,38 @@
 /**
- * Keeps the kernel equal to what is known: own Node, keys, records -> plan -> a turn of the kernel loop; and says what our
+ * Keeps the kernel equal to what is known: stance, own Node, keys, records -> plan -> a turn of the kernel loop; and says what our
  * annotations are to be. Level-triggered: a turn reads everything it needs, whatever woke it.
  */
 
-import type { PublicKey } from '../../keys/generation.ts';
+import type { Generation } from '../../keys/generation.ts';
 import type { Keyring, KeyringEntry } from '../../keys/keyring.ts';
-import { ANNOTATIONS } from '../../mesh/annotations.ts';
-import { plan as planMesh } from '../../mesh/plan.ts';
-import { formatAnnotations } from '../../mesh/record.ts';
-import type { Address, Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
+import type { Waiting } from '../../mesh/lifecycle-types.ts';
+import type { HeldGeneration, Stance } from '../../mesh/stance.ts';
+import { doorOf } from '../../mesh/stance.ts';
+import type { Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
-import type { KubeClient } from '../kube/client.ts';
-import type { ReachedAddresses } from '../kube/reached.ts';
 import type { OwnNode } from '../records/disk.ts';
 import type { RecordsSource } from '../records/source.ts';
-import { ClaimsRead, EvidencePace, forgetGone, readEvidence, withStanding } from './evidence.ts';
+import { Announcement } from './announcement.ts';
+import { ClockGuard, type ClockGuardOptions } from './clock-guard.ts';
 import type { KernelLoop } from './kernel-loop.ts';
 import type { Live } from './live.ts';
 import { ownRecord } from './own-node.ts';
-import type { Publisher } from './publisher.ts';
-import { type Clear, clearAtStart, sending, stillInClear } from './sending.ts';
-import { judgeTrials, keepProved, type Trial } from './trials.ts';
+import { Planner, type PlannerOptions } from './planner.ts';
+import { StanceKeeper, type StanceKeeperOptions } from './stance-keeper.ts';
 
-export interface MesherOptions {
+export interface MesherOptions
+  extends Omit<PlannerOptions, 'evidence'>,
+    Pick<StanceKeeperOptions, 'publisher' | 'keep'>,
+    Pick<ClockGuardOptions, 'observe' | 'onClockBehind'> {
   readonly live: Live;
-  readonly client: KubeClient;
-  readonly reached: ReachedAddresses;
   readonly records: RecordsSource;
   readonly keyring: Keyring;
   readonly kernel: KernelLoop;
-  readonly publisher: Publisher;
   readonly clock: Clock;
-  readonly observe: () => Promise<readonly unknown[]>;
   /** From the disk. */
-  readonly kept:
-    | { readonly own: OwnNode; readonly evidence: Evidence; readonly clear?: Clear; readonly at: number }
-    | undefined;
-  readonly onClockBehind: (behind: number, generation: number) => void;
+  readonly kept: { readonly own: OwnNode; readonly evidence: Evidence; readonly at: number } | undefined;
+  readonly keptStance: Stance | undefined;
 }
 
 export interface TurnOutcome {
@@ -46,206 +41,136 @@ export interface TurnOutcome {
   readonly nextAt: number | undefined;
 }
 
+/** A generation that this node holds, with its key. */
+export interface OwnGeneration extends HeldGeneration {
+  readonly key: KeyringEntry;
+}
+
+/** A door, and nothing else. */
+const SHUT: Stance = { held: [], sending: [], clear: new Set(), mode: 'strict' };
+
 export class Mesher {
   readonly #options: MesherOptions;
   own: OwnNode | undefined;
-  evidence: Evidence;
-  /** Where the API server was reached by the last turn. */
-  reserved: readonly Address[];
-  /** Towards whom we may still send in clear; undefined until the first turn. */
-  clear: Clear | undefined;
-  /** What our Node is to carry; undefined: leave it as it is. */
-  wanted: Readonly<Record<string, string>> | undefined;
-  plan: MeshPlan | undefined;
-  withdrawing = false;
-  #trials: ReadonlyMap<PublicKey, Trial> = new Map();
-  readonly #claimsRead = new ClaimsRead();
-  readonly #evidencePace = new EvidencePace();
-  #clockGuarded = false;
-  #made: { readonly plan: MeshPlan; readonly of: readonly unknown[] } | undefined;
+  readonly #planner: Planner;
+  readonly #keeper: StanceKeeper;
+  readonly #clockGuard: ClockGuard;
+  readonly #announcement = new Announcement();
+  #leaving = false;
+  #made:
+    | { readonly config: MeshConfig; readonly self: NodeRecord; readonly of: readonly unknown[] }
+    | undefined;
 
   constructor(options: MesherOptions) {
+    const { kept, keptStance, live } = options;
     this.#options = options;
-    this.own = options.kept?.own;
-    this.evidence = options.kept?.evidence ?? { nodes: new Map(), keyHolders: new Map() };
-    this.reserved = options.reached.list();
+    this.own = kept?.own;
+    this.#planner = new Planner({ ...options, evidence: kept?.evidence });
+    this.#keeper = new StanceKeeper({ ...options, config: () => live().config.mesh, kept: keptStance });
+    this.#clockGuard = new ClockGuard({ ...options, keptAt: kept?.at ?? 0 });
+  }
+
+  /** What our Node is to carry; undefined: leave it as it is. */
+  get wanted(): Readonly<Record<string, string>> | undefined {
+    return this.#announcement.wanted;
+  }
+
+  get plan(): MeshPlan | undefined {
+    return this.#planner.plan;
+  }
+
+  get evidence(): Evidence {
+    return this.#planner.evidence;
+  }
+
+  get reserved(): Planner['reserved'] {
+    return this.#planner.reserved;
+  }
+
+  /** Undefined until the first turn. */
+  get stance(): Stance | undefined {
+    return this.#keeper.stance;
+  }
+
+  /** Whom the next step waits for. */
+  get waiting(): readonly Waiting[] {
+    return this.#keeper.waiting;
   }
 
   /** Our generations, oldest first. */
-  get keys(): readonly KeyringEntry[] {
+  get generations(): readonly OwnGeneration[] {
     const { keyring } = this.#options;
-    const entry = keyring.get(this.#config.generation) ?? keyring.list().at(-1);
-    return entry === undefined ? [] : [entry];
-  }
-
-  get #config(): MeshConfig {
-    return this.#options.live().config.mesh;
+    return (this.stance?.held ?? []).flatMap((held) => {
+      const key = keyring.get(held.number);
+      return key === undefined ? [] : [{ ...held, key }];
+    });
   }
 
   get sending(): readonly number[] {
-    return sending(
-      this.keys.map((key) => key.generation),
-      this.clear,
-    );
+    return this.stance?.sending ?? [];
+  }
+
+  /** Encryption was switched off, and not all of it is gone yet. */
+  get withdrawing(): boolean {
+    const off = this.#options.live().config.mesh.encryption === 'none';
+    return off && (this.#leaving || (this.stance?.held.length ?? 0) > 0);
   }
 
   /** Undefined: our own Node is not known yet. @throws KeyringError, and what the data plane throws */
   async turn(): Promise<TurnOutcome | undefined> {
     const { own } = this;
     if (own === undefined) return undefined;
-    this.reserved = this.#options.reached.list();
-    return this.#config.encryption === 'none' ? this.#withdraw(own) : this.#mesh(own);
-  }
-
-  async #mesh(own: OwnNode): Promise<TurnOutcome> {
-    const config = this.#config;
-    const { keyring, kernel, records, publisher } = this.#options;
-    await this.#guardClock();
-    const key = keyring.ensure(config.generation, 'wireguard');
-    this.clear ??= clearAtStart({
-      kept: this.#options.kept?.clear,
-      seen: publisher.seen(records.own()),
-      key,
-      records: records.records(),
-      self: own.name,
-    });
-    const plan = await this.#settledPlan(own);
-    const { report, nextAt } = await kernel.turn(plan);
-    this.#judgeTrials(plan);
-    this.clear = stillInClear(this.clear, records.records(), kernel.statuses);
-    // Others may only hear of a key when the device behind it answers.
-    const ready =
-      report.devices.some((device) => device.generation === key.generation) &&
-      !report.errors.some(
-        (error) => error.part === 'device' || (error.part === 'peer' && error.node === undefined),
-      );
-    if (ready) this.wanted = formatAnnotations(this.#selfRecord(own));
-    return { report, nextAt };
+    const { kernel, clock, live } = this.#options;
+    await this.#clockGuard.check();
+    const step = await this.#keeper.step(own.name);
+    const plan = await this.#planner.settled(this.#basis(own, step.stance));
+    const { report, nextAt } = step.unroute
+      ? { report: await kernel.unroute(plan), nextAt: undefined }
+      : await kernel.turn(plan);
+    this.#planner.judgeTrials(plan);
+    this.#keeper.turned(report, step.unroute);
+    this.#leaving = report.pending.length > 0;
+    const { facts, publishFacts } = live();
+    const self = this.#selfRecord(own, step.stance);
+    this.#announcement.make({ self, stance: step.stance, report, facts, publishFacts });
+    const again = this.#keeper.isDue(own.name, step) ? clock.now() : undefined;
+    const times = [nextAt, step.nextAt, again].filter((at) => at !== undefined);
+    return { report, nextAt: times.length === 0 ? undefined : Math.min(...times) };
   }
 
   /**
-   * Traffic leaves the tunnels first. Devices and peers stay until nobody can learn our keys any more, for whoever still sends
-   * to them must be heard; the data plane then waits for silence.
+   * What shuts the door before the API server is asked, with what the disk holds; undefined when it is not to be shut, or our own
+   * prefixes are not known: nothing but a first boot.
    */
-  async #withdraw(own: OwnNode): Promise<TurnOutcome> {
-    const config = this.#config;
-    const { kernel, records, publisher } = this.#options;
-    const seen = publisher.seen(records.own());
-    const [key] = this.keys;
-    const published = seen?.annotations[ANNOTATIONS.generations] !== undefined;
-    if (published && key !== undefined) {
-      this.withdrawing = true;
-      const encrypted = { ...config, encryption: 'wireguard' as const, generation: key.generation };
-      this.plan = planMesh({
-        self: this.#selfRecord(own),
-        records: records.records(),
-        config: encrypted,
-        evidence: this.evidence,
-        reserved: this.reserved,
-      });
-      const report = await kernel.unroute(this.plan);
-      // Whoever learns that our key is gone drops our packets: none may be on its way any more.
-      if (!report.errors.some(({ part }) => part === 'route' || part === 'rule')) this.wanted = {};
-      return { report, nextAt: undefined };
-    }
-    this.plan = planMesh({ self: this.#selfRecord(own), records: [], config, evidence: this.evidence });
-    const { report } = await kernel.turn(this.plan);
-    this.wanted = {};
-    this.withdrawing = report.pending.length > 0;
-    return { report, nextAt: undefined };
+  get firstDoor(): MeshPlan | undefined {
+    const { live, keptStance } = this.#options;
+    const { config, basis } = live();
+    const { own } = this;
+    const strict = basis === 'nothing' ? keptStance?.mode === 'strict' : doorOf(config.mesh) === 'strict';
+    if (!strict || own === undefined) return undefined;
+    return this.#planner.alone(this.#basis(own, SHUT));
   }
 
-  async #settledPlan(own: OwnNode): Promise<MeshPlan> {
-    const { records, clock, kernel } = this.#options;
-    this.evidence = forgetGone(this.evidence, records.records());
-    let plan = this.#planned(own);
-    // Until it is read anew, what was known decides: who is in force stays.
-    const unsure = [...plan.contested, ...this.#claimsRead.outdated(this.evidence, records.records())];
-    const due = records.status().connected ? this.#evidencePace.take(unsure, clock.now()) : [];
-    if (due.length > 0) {
-      plan = await this.#askAbout(due, own);
-      // What is vouched for may depend on others' word in turn.
-      const more = this.#evidencePace.take(plan.contested, clock.now());
-      if (more.length > 0) plan = await this.#askAbout(more, own);
-    }
-    const holders = keepProved({ plan, statuses: kernel.statuses, holders: this.evidence.keyHolders });
-    if (holders !== this.evidence.keyHolders) {
-      this.evidence = { ...this.evidence, keyHolders: holders };
-      plan = this.#planned(own);
-    }
-    this.plan = plan;
-    return plan;
-  }
-
-  async #askAbout(names: readonly string[], own: OwnNode): Promise<MeshPlan> {
-    const { client, records } = this.#options;
-    const [before, claimants] = [this.evidence, records.records()];
-    this.evidence = await readEvidence(client, names, before);
-    this.#claimsRead.read(before, this.evidence, claimants);
-    return this.#planned(own);
-  }
-
-  /** The same object as before when nothing that it is made of changed. */
-  #planned(own: OwnNode): MeshPlan {
-    const { records } = this.#options;
-    const config = this.#config;
-    const inputs = [config, records.records(), own, this.evidence, this.reserved, ...this.keys];
+  /** The same objects as before while nothing that they are made of changed. */
+  #basis(own: OwnNode, stance: Stance): { readonly config: MeshConfig; readonly self: NodeRecord } {
+    const { mesh } = this.#options.live().config;
+    const keys = stance.held.map(({ number }) => this.#options.keyring.get(number));
+    const inputs = [mesh, own, stance.held, stance.sending.join(), stance.mode, ...keys];
     const made = this.#made;
-    if (made?.of.length === inputs.length && inputs.every((input, at) => input === made.of[at]))
-      return made.plan;
-    const input = {
-      self: this.#selfRecord(own),
-      records: records.records(),
-      config,
-      reserved: this.reserved,
-    };
-    const asked = planMesh({ ...input, evidence: this.evidence });
-    const { contested } = asked;
-    const evidence = this.plan ? withStanding(this.evidence, contested, this.plan) : this.evidence;
-    const plan = evidence === this.evidence ? asked : { ...planMesh({ ...input, evidence }), contested };
-    this.#made = { plan, of: inputs };
-    return plan;
+    if (made?.of.length === inputs.length && inputs.every((input, at) => input === made.of[at])) return made;
+    const driver = stance.held.at(-1)?.driver;
+    const config = { ...mesh, encryption: driver ?? ('none' as const), mode: stance.mode };
+    this.#made = { config, self: this.#selfRecord(own, stance), of: inputs };
+    return this.#made;
   }
 
-  #selfRecord(own: OwnNode): NodeRecord {
-    const { config, facts } = this.#options.live();
-    const { mesh } = config;
-    return ownRecord({
-      own,
-      config: mesh,
-      facts: { ...facts, mode: mesh.mode },
-      keys: this.keys,
-      sending: this.sending,
+  #selfRecord(own: OwnNode, { held, sending, mode }: Stance): NodeRecord {
+    const { keyring, live } = this.#options;
+    const generations = held.flatMap(({ number, driver, port }): Generation[] => {
+      const publicKey = keyring.get(number)?.publicKey;
+      if (publicKey === undefined) return [];
+      return [driver === 'wireguard' ? { number, driver, publicKey, port } : { number, driver, publicKey }];
     });
-  }
-
-  #judgeTrials(plan: MeshPlan): void {
-    const { kernel, clock } = this.#options;
-    const holders = this.evidence.keyHolders;
-    const outcome = judgeTrials({
-      plan,
-      holders,
-      statuses: kernel.statuses,
-      trials: this.#trials,
-      now: clock.now(),
-    });
-    this.#trials = outcome.trials;
-    if (outcome.holders !== holders) this.evidence = { ...this.evidence, keyHolders: outcome.holders };
-  }
-
-  /**
-   * WireGuard peers refuse handshakes older than the last one they saw. After a reboot with the clock behind, only a fresh key
-   * gets us in again; while the device lives, the kernel's own sessions are worth more.
-   */
-  async #guardClock(): Promise<void> {
-    if (this.#clockGuarded) return;
-    const { keyring, clock, kept, observe, onClockBehind } = this.#options;
-    const { generation } = this.#config;
-    const newest = Math.max(keyring.newestTimeOnDisk(), kept?.at ?? 0);
-    if (clock.now() < newest && keyring.get(generation) !== undefined && (await observe()).length === 0) {
-      keyring.renew(generation);
-      onClockBehind(newest - clock.now(), generation);
-    }
-    this.#clockGuarded = true;
+    return ownRecord({ own, generations, sending, facts: { ...live().facts, mode } });
   }
 }

@@ -1,9 +1,11 @@
 /** Says what happens: one line of log for a decision, problems with their beginning, numbers for the metrics, events for followers. */
 import type { Logger } from 'pino';
+import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import type { PeerState, PeerStatus, Refusal } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
 import { type Clock, remaining } from '../clock.ts';
 import type { KubeError } from '../kube/errors.ts';
+import type { PrefixSource } from '../prefixes/own.ts';
 import type { OwnNode } from '../records/disk.ts';
 import type { AgentStatus } from '../status.ts';
 import type { Events } from './events.ts';
@@ -119,15 +121,10 @@ export class Narrator {
     this.statusMoved();
   }
 
-  ownNode({ name, podCIDRs, addresses }: OwnNode): void {
+  ownNode({ name, podCIDRs, prefixes = podCIDRs, addresses }: OwnNode, source: PrefixSource): void {
     const problems = [
-      ...(podCIDRs.length === 0
-        ? [
-            {
-              code: 'PREFIXES_MISSING',
-              message: `Node ${name} has no spec.podCIDRs: its pods are not encrypted until it has`,
-            },
-          ]
+      ...(prefixes.length === 0 && source !== 'pods'
+        ? [{ code: 'PREFIXES_MISSING', message: `Node ${name} has no ${MISSING[source]}` }]
         : []),
       ...(addresses.length === 0
         ? [
@@ -139,6 +136,20 @@ export class Narrator {
         : []),
     ];
     this.#options.problems.found('own', problems);
+  }
+
+  /** The pods of this node cannot be read; undefined: they can. */
+  podsUnknown(error: KubeError | undefined): void {
+    // Of an outage the watch of the Nodes tells.
+    const ours =
+      error === undefined || error.code === 'API_UNREACHABLE' || error.code === 'GONE' ? [] : [error];
+    this.#options.problems.found(
+      'pods',
+      ours.map(({ code, message }) => ({
+        code,
+        message: `cannot read the pods of this node, whose addresses are its prefixes: grant this agent list and watch on pods: ${message}`,
+      })),
+    );
   }
 
   /** The API server does not answer; undefined: it does. */
@@ -184,6 +195,11 @@ export class Narrator {
     this.#refused = keys;
   }
 }
+
+const MISSING = {
+  podCIDRs: 'spec.podCIDRs: its pods are not encrypted until it has',
+  annotations: `annotation ${ANNOTATIONS.prefixes}: its pods are not encrypted until whoever hands out their addresses writes it`,
+} as const;
 
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;

@@ -1,12 +1,15 @@
 /** Our own Node: what the API server vouches for, and the record that we make of it. */
-import type { KeyringEntry } from '../../keys/keyring.ts';
-import type { AgentFacts, MeshConfig, NodeRecord } from '../../mesh/types.ts';
+
+import type { Generation } from '../../keys/generation.ts';
+import { ANNOTATIONS } from '../../mesh/annotations.ts';
+import type { AgentFacts, NodeRecord } from '../../mesh/types.ts';
 import type { VouchedMetadata } from '../kube/node.ts';
+import type { OwnPrefixes, PrefixSource } from '../prefixes/own.ts';
 import type { OwnNode } from '../records/disk.ts';
 
-export function ownNodeOf(node: VouchedMetadata): OwnNode {
+export function ownNodeOf(node: VouchedMetadata, behind: OwnPrefixes): OwnNode {
   const { name, uid, creationTimestamp, podCIDRs, internalAddresses, labels } = node;
-  return { name, uid, creationTimestamp, podCIDRs, addresses: internalAddresses, labels };
+  return { name, uid, creationTimestamp, podCIDRs, addresses: internalAddresses, labels, ...behind };
 }
 
 export function sameOwnNode(a: OwnNode | undefined, b: OwnNode): boolean {
@@ -18,27 +21,43 @@ export function sameLabels(a: OwnNode['labels'], b: OwnNode['labels']): boolean 
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
+/**
+ * What our Node is to carry, from annotations made of our own record: what the others are told of our prefixes may be another matter
+ * than what is behind us right now, and where somebody else writes them we leave theirs alone.
+ */
+export function published(
+  wanted: Readonly<Record<string, string>>,
+  { claimed }: Pick<OwnNode, 'claimed'>,
+  source: PrefixSource,
+): Readonly<Record<string, string>> {
+  if (wanted[ANNOTATIONS.prefixes] === undefined) return wanted;
+  const { [ANNOTATIONS.prefixes]: _, ...others } = wanted;
+  if (source === 'annotations') return others;
+  return claimed === undefined ? wanted : { ...others, [ANNOTATIONS.prefixes]: claimed.join(',') };
+}
+
+/** The annotations that are ours to write and to remove. */
+export function ownAnnotations(source: PrefixSource): readonly string[] {
+  return Object.values(ANNOTATIONS).filter(
+    (name) => source !== 'annotations' || name !== ANNOTATIONS.prefixes,
+  );
+}
+
 export interface OwnRecordParts {
   readonly own: OwnNode;
-  readonly keys: readonly KeyringEntry[];
-  readonly config: MeshConfig;
+  readonly generations: readonly Generation[];
   readonly sending: readonly number[];
   readonly facts: AgentFacts;
 }
 
-export function ownRecord({ own, keys, config, sending, facts }: OwnRecordParts): NodeRecord {
+export function ownRecord({ own, generations, sending, facts }: OwnRecordParts): NodeRecord {
   return {
     name: own.name,
     uid: own.uid,
     createdAt: own.creationTimestamp,
-    generations: keys.map((key) => ({
-      number: key.generation,
-      driver: 'wireguard',
-      publicKey: key.publicKey,
-      port: config.wireguard.port + (key.generation % 2),
-    })),
+    generations,
     endpoints: own.addresses,
-    prefixes: own.podCIDRs,
+    prefixes: own.prefixes ?? own.podCIDRs,
     sending,
     agent: facts,
     problems: [],

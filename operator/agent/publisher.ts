@@ -9,6 +9,7 @@ import { KubeError } from '../kube/errors.ts';
 import { type NodeMetadata, nodePath, parseNodeMetadata } from '../kube/node.ts';
 import type { OwnNodeView } from '../records/source.ts';
 import type { PublishStatus } from '../status.ts';
+import { type Crowd, WriteShare } from './write-share.ts';
 
 const FIELD_MANAGER = 'sheath-agent';
 /** Milliseconds between two writes: whoever fights over them with us shall not make a storm. */
@@ -20,20 +21,26 @@ export interface PublisherOptions {
   readonly client: KubeClient;
   readonly node: string;
   readonly clock: Clock;
+  /** The annotations that are ours to write and to remove; all of them unless told otherwise. */
+  readonly ours?: () => readonly string[];
   readonly onPublished: (changes: AnnotationChanges) => void;
 }
+
+const ALONE: Crowd = { nodes: 0, keyed: 0 };
 
 /** What is to be written; `null`: to be removed. */
 export type AnnotationChanges = Readonly<Record<string, string | null>>;
 
 export class Publisher {
   readonly #options: PublisherOptions;
+  readonly #share: WriteShare;
   #status: PublishStatus;
   /** What the API server answered to our last write, until the watch shows it too. */
   #written: { readonly metadata: NodeMetadata; readonly at: number } | undefined;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#share = new WriteShare(options.node);
     this.#status = { state: 'pending', since: options.clock.now() };
   }
 
@@ -56,16 +63,27 @@ export class Publisher {
    * Makes the Node carry `wanted` and no other annotation of ours. Returns milliseconds to come back after, when it is too early.
    * @throws KubeError
    */
-  async publish(wanted: Readonly<Record<string, string>>, view: OwnNodeView): Promise<number | undefined> {
-    const { client, node, clock, onPublished } = this.#options;
+  async publish(
+    wanted: Readonly<Record<string, string>>,
+    view: OwnNodeView,
+    crowd: Crowd = ALONE,
+  ): Promise<number | undefined> {
+    const { client, node, clock, ours = allOurs, onPublished } = this.#options;
     const seen = this.seen(view);
     if (seen === undefined) return undefined;
-    const changes = difference(wanted, seen.annotations);
+    const changes = difference(wanted, seen.annotations, ours());
+    const text = JSON.stringify(wanted);
     if (Object.keys(changes).length === 0) {
+      this.#share.settled(text);
       this.#become(settled(wanted));
       return undefined;
     }
-    const wait = this.#written === undefined ? 0 : remaining(this.#written.at, PACE, clock.now());
+    const now = clock.now();
+    const first = seen.annotations[ANNOTATIONS.generations] === undefined;
+    const wait = Math.max(
+      this.#written === undefined ? 0 : remaining(this.#written.at, PACE, now),
+      this.#share.wait({ text, first, crowd, now }),
+    );
     if (wait > 0) return wait;
     try {
       this.#written = {
@@ -76,6 +94,7 @@ export class Publisher {
       this.#fail(error);
       throw error;
     }
+    this.#share.settled(text);
     this.#become(settled(wanted));
     onPublished(changes);
     return undefined;
@@ -127,15 +146,17 @@ export class Publisher {
   }
 }
 
-/** What must change so that `has` carries `wanted` and none else of the annotations that are ours. */
+const allOurs = () => Object.values(ANNOTATIONS);
+
+/** What must change so that `has` carries `wanted` and none else of `ours`. */
 export function difference(
   wanted: Readonly<Record<string, string>>,
   has: Readonly<Record<string, string>>,
+  ours: readonly string[],
 ): AnnotationChanges {
   const changes: Record<string, string | null> = {};
   for (const [key, value] of Object.entries(wanted)) if (has[key] !== value) changes[key] = value;
-  for (const key of Object.values(ANNOTATIONS))
-    if (wanted[key] === undefined && has[key] !== undefined) changes[key] = null;
+  for (const key of ours) if (wanted[key] === undefined && has[key] !== undefined) changes[key] = null;
   return changes;
 }
 

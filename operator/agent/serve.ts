@@ -6,6 +6,7 @@ import type { Listening } from '../http/server.ts';
 import { listenOnAddress, listenOnSocket } from '../http/socket.ts';
 import type { PlanAnswer } from '../status.ts';
 import type { Assembled } from './assemble.ts';
+import { ownAnnotations, published } from './own-node.ts';
 import { difference } from './publisher.ts';
 import type { AgentOptions } from './run.ts';
 
@@ -33,16 +34,23 @@ export async function serve(options: AgentOptions, assembled: Assembled): Promis
 
 async function planAnswer(
   node: string,
-  { mesher, kernel, publisher, records, clock }: Assembled,
+  { mesher, kernel, publisher, records, live, clock }: Assembled,
 ): Promise<PlanAnswer> {
-  const { plan, wanted } = mesher;
+  const { plan, wanted, own } = mesher;
+  const { prefixSource } = live().config.mesh;
   const seen = publisher.seen(records.own());
+  const annotations = () =>
+    difference(
+      published(wanted ?? {}, own ?? {}, prefixSource),
+      seen?.annotations ?? {},
+      ownAnnotations(prefixSource),
+    );
   return {
     node,
     now: clock.now(),
     encryption: plan?.encryption ?? 'none',
     changes: plan === undefined ? [] : await kernel.preview(plan),
-    annotations: wanted === undefined ? {} : difference(wanted, seen?.annotations ?? {}),
+    annotations: wanted === undefined ? {} : annotations(),
     refused: plan?.refused ?? [],
   };
 }

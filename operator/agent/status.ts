@@ -44,7 +44,7 @@ export class StatusView {
   status(): AgentStatus {
     const { node, version, mesher, kernel, publisher, records, problems, clock } = this.#parts;
     const { config, notSelected } = this.#parts.live();
-    const { encryption, mode, scope, wireguard } = config.mesh;
+    const { encryption, mode, scope } = config.mesh;
     const { own } = mesher;
     const peers = this.#peers();
     return {
@@ -54,11 +54,11 @@ export class StatusView {
       startedAt: this.#startedAt,
       now: clock.now(),
       encryption,
-      mode,
+      mode: mesher.stance?.mode ?? mode,
       scope,
       ...this.#stateNow(peers),
-      generations:
-        encryption === 'none' ? [] : generationStatuses(mesher.keys, wireguard.port, mesher.sending),
+      generations: generationStatuses(mesher.generations, mesher.sending),
+      waiting: mesher.waiting,
       devices: kernel.report.devices,
       ...(kernel.report.door === undefined ? {} : { door: kernel.report.door }),
       peers,

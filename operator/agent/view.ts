@@ -1,7 +1,7 @@
 /** The agent's state as a person asks for it. */
-import type { KeyringEntry } from '../../keys/keyring.ts';
 import type { NodeRecord, PeerStatus, Refusal } from '../../mesh/types.ts';
 import type { AgentStatus, GenerationStatus, MeshState } from '../status.ts';
+import type { OwnGeneration } from './mesher.ts';
 
 export interface MeshStateInput {
   readonly encryption: AgentStatus['encryption'];
@@ -52,17 +52,16 @@ function unknownPeer(record: NodeRecord, encryption: AgentStatus['encryption'], 
 }
 
 export function generationStatuses(
-  keys: readonly KeyringEntry[],
-  port: number,
+  generations: readonly OwnGeneration[],
   sending: readonly number[],
 ): readonly GenerationStatus[] {
-  return keys.map(({ generation, driver, publicKey, createdAt }) => ({
-    number: generation,
+  return generations.map(({ number, driver, port, key }) => ({
+    number,
     driver,
-    publicKey,
-    ...(driver === 'wireguard' ? { port: port + (generation % 2) } : {}),
-    createdAt,
-    sending: sending.includes(generation),
+    publicKey: key.publicKey,
+    ...(driver === 'wireguard' ? { port } : {}),
+    createdAt: key.createdAt,
+    sending: sending.includes(number),
   }));
 }
 

@@ -62,7 +62,6 @@ function refuseUnimplemented(spec: FullSpec, view: ConfigView): void {
     );
   };
   if (spec.encryption === 'ipsec') refuse('encryption', 'use wireguard');
-  if (spec.prefixes.source !== 'podCIDRs') refuse('prefixes.source', 'use podCIDRs');
   if (spec.wireguard.threadedNapi !== 'unset') refuse('wireguard.threadedNapi', 'leave it unset');
 }
 

@@ -19,8 +19,6 @@ export interface Knowledge extends KeptNodes {
   readonly evidence: Evidence;
   /** Where the API server was reached, sorted: no pod may claim it. */
   readonly reserved: readonly Address[];
-  /** Uids of the Nodes towards which we may still send in clear; absent when nobody knows. */
-  readonly clear?: ReadonlySet<string>;
 }
 
 /** This machine's Node: what our own record is made of. */
@@ -32,6 +30,10 @@ export interface OwnNode {
   readonly addresses: readonly Address[];
   /** Sorted by name; undefined: not known. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** What is behind it; undefined: `podCIDRs`. */
+  readonly prefixes?: readonly Prefix[];
+  /** What of that it tells the others; undefined: all. */
+  readonly claimed?: readonly Prefix[];
 }
 
 const FILE = 'records.json';
@@ -71,7 +73,7 @@ export async function loadKnowledge(
 
 /** @throws the error of node:fs */
 export async function saveKnowledge(stateDir: string, knowledge: Knowledge): Promise<void> {
-  const { at, nodes, own, evidence, reserved, clear } = knowledge;
+  const { at, nodes, own, evidence, reserved } = knowledge;
   const kept = nodes.map(({ name, uid, creationTimestamp, annotations }) => ({
     name,
     uid,
@@ -83,7 +85,6 @@ export async function saveKnowledge(stateDir: string, knowledge: Knowledge): Pro
     at,
     own,
     reserved,
-    ...(clear === undefined ? {} : { clear: [...clear] }),
     evidence: { nodes: [...evidence.nodes], keyHolders: [...evidence.keyHolders] },
     nodes: kept,
   };
@@ -96,7 +97,7 @@ export async function touchKnowledge(stateDir: string, at: number): Promise<void
 }
 
 function parseKnowledge(content: unknown): Knowledge {
-  const { version, at, own, nodes, evidence, reserved, clear } = record(content);
+  const { version, at, own, nodes, evidence, reserved } = record(content);
   if (version !== VERSION) throw new Error(`version ${String(version)}, expected ${VERSION}`);
   if (typeof at !== 'number' || !Array.isArray(nodes)) throw new Error('no time or no nodes');
   return {
@@ -105,12 +106,11 @@ function parseKnowledge(content: unknown): Knowledge {
     own: parseOwn(own),
     evidence: parseEvidence(record(evidence)),
     reserved: parseAddresses(reserved),
-    ...(clear === undefined ? {} : { clear: new Set(texts(clear)) }),
   };
 }
 
 function parseOwn(content: unknown): OwnNode {
-  const { name, uid, creationTimestamp, labels } = record(content);
+  const { name, uid, creationTimestamp, labels, prefixes, claimed } = record(content);
   if (typeof name !== 'string' || typeof uid !== 'string') throw new Error('no own Node');
   return {
     name,
@@ -118,6 +118,8 @@ function parseOwn(content: unknown): OwnNode {
     creationTimestamp: String(creationTimestamp ?? ''),
     ...parseVouched(content),
     ...(labels === undefined ? {} : { labels: labelsOf({ metadata: { labels } }) }),
+    ...(prefixes === undefined ? {} : { prefixes: parsePrefixes(prefixes) }),
+    ...(claimed === undefined ? {} : { claimed: parsePrefixes(claimed) }),
   };
 }
 
@@ -132,9 +134,13 @@ function parseEvidence({ nodes, keyHolders }: Record<string, unknown>): Evidence
 function parseVouched(content: unknown): VouchedNode {
   const { podCIDRs, addresses } = record(content);
   return {
-    podCIDRs: texts(podCIDRs).flatMap((text) => parsePrefix(text) ?? []),
+    podCIDRs: parsePrefixes(podCIDRs),
     addresses: parseAddresses(addresses),
   };
+}
+
+function parsePrefixes(content: unknown): readonly Prefix[] {
+  return texts(content).flatMap((text) => parsePrefix(text) ?? []);
 }
 
 function parseAddresses(content: unknown): readonly Address[] {

@@ -251,8 +251,7 @@ const DOORS: readonly Row[] = [
     },
     'hold 7; send 0,7; unroute',
   ],
-  ['off: from permissive it says first that it sends in clear', { target: none }, 'hold 7; send 0,7'],
-  ['off: then the routes', { target: none, stance: stanceOf([7], [0, 7]) }, 'hold 7; send 0,7; unroute'],
+  ['off: then the routes', { target: none }, 'hold 7; send 7; unroute'],
   [
     'off: then the record',
     { target: none, stance: stanceOf([7], [0, 7]), unrouted: true },
