@@ -1,6 +1,13 @@
 /** What this machine can do for a mesh, found without changing it: for error messages, and for what the agent publishes. */
 import { access, constants, readFile } from 'node:fs/promises';
 import { hasKernelWireGuard } from 'wireguard-tools-wrapper';
+import type { MeshConfig } from '../mesh/types.ts';
+import { droppedBefore } from './checks/firewalls.ts';
+import { foreignThings } from './checks/foreign.ts';
+import { takenUdpPorts } from './checks/udp-ports.ts';
+import { ourSlots, SMALLEST_UNDERLAY, smallUnderlays } from './checks/underlay.ts';
+import { DEVICE_NAMES } from './devices/devices.ts';
+import { openNetlink } from './netlink/rtnetlink.ts';
 import { runProgram } from './parts.ts';
 import type { DataplaneOptions } from './ports.ts';
 
@@ -14,11 +21,18 @@ export interface Preflight {
   readonly tun: boolean;
   /** The version that nft tells; undefined: it is not installed. */
   readonly nft: string | undefined;
-  /** What follows, each with the way out: `wireguard: ...`. Empty: all is well. */
+  /**
+   * What follows, each with the way out: `wireguard: ...` or `strict: ...` for what cannot be; `firewall: ...` for what may be in the way.
+   * Empty: all is well.
+   */
   readonly cannot: readonly string[];
 }
 
-type PreflightOptions = Pick<DataplaneOptions, 'run' | 'nft' | 'wireguardGo' | 'userspace'>;
+export interface PreflightOptions
+  extends Pick<DataplaneOptions, 'run' | 'nft' | 'wireguardGo' | 'userspace' | 'netlink'> {
+  /** What the mesh would use on this machine. Absent: only what is installed is looked at. */
+  readonly mesh?: Pick<MeshConfig, 'routing' | 'wireguard'>;
+}
 
 /** Bit of CAP_NET_ADMIN in the masks of /proc/PID/status (linux/capability.h). */
 const CAP_NET_ADMIN = 12n;
@@ -40,8 +54,54 @@ export async function preflight(options: PreflightOptions): Promise<Preflight> {
     ),
     nft: await version(options.nft ?? 'nft'),
   };
-  return { ...found, cannot: cannot(found, options.userspace) };
+  const there = found.netAdmin && options.mesh !== undefined ? await inTheWay(options, options.mesh) : NONE;
+  return { ...found, cannot: [...cannot(found, options.userspace), ...there] };
 }
+
+const NONE: readonly string[] = [];
+
+/** What other programs have of what the mesh needs; whatever cannot be looked at is not held against the machine. */
+async function inTheWay(
+  options: PreflightOptions,
+  { routing, wireguard }: Pick<MeshConfig, 'routing' | 'wireguard'>,
+): Promise<readonly string[]> {
+  const netlink = (options.netlink ?? openNetlink)();
+  const programs = { run: options.run ?? runProgram, nft: options.nft ?? 'nft' };
+  try {
+    const [ours, taken] = [await ourSlots(netlink), await takenUdpPorts()];
+    const slots = DEVICE_NAMES.map((_, slot) => ({ slot, port: wireguard.port + slot }));
+    const ports = slots.filter(({ slot, port }) => !ours.has(slot) && taken.has(port));
+    const foreign = await foreignThings({ ...options, stateDir: NOWHERE }, routing);
+    const small = await smallUnderlays(netlink);
+    const dropped = new Map<string, number[]>();
+    for (const { port } of slots) {
+      for (const chain of await droppedBefore(port, programs))
+        dropped.set(chain, [...(dropped.get(chain) ?? []), port]);
+    }
+    return [
+      ...ports.map(
+        ({ port }) =>
+          `wireguard: UDP port ${port} is taken by another program; free it, or choose another with --wireguard-port`,
+      ),
+      ...foreign.map(({ message }) => `wireguard: ${message}`),
+      ...small.map(
+        ({ name, mtu }) =>
+          `wireguard: the MTU of ${name} is ${mtu}, and a tunnel that carries IPv6 needs ${SMALLEST_UNDERLAY}; raise it`,
+      ),
+      ...[...dropped].map(
+        ([chain, all]) =>
+          `firewall: ${chain} drops what nobody lets pass, and no rule of it names UDP port ${all.join(' or ')}; let these in from the other nodes`,
+      ),
+    ];
+  } catch {
+    return NONE;
+  } finally {
+    netlink.close();
+  }
+}
+
+/** Nothing is kept, and nothing is put back. */
+const NOWHERE = '/nonexistent';
 
 function cannot(found: Omit<Preflight, 'cannot'>, policy: PreflightOptions['userspace']): string[] {
   const userspace = policy !== 'never' && found.wireguardGo !== undefined && found.tun;
@@ -49,7 +109,12 @@ function cannot(found: Omit<Preflight, 'cannot'>, policy: PreflightOptions['user
   return [
     ...(found.netAdmin ? [] : ['wireguard: no CAP_NET_ADMIN; run as root, or give the pod that capability']),
     ...(kernel || userspace ? [] : [`wireguard: ${missing(found, policy)}`]),
-    ...(found.nft === undefined ? ['firewall: no nft; install nftables'] : []),
+    ...(found.nft === undefined
+      ? [
+          'wireguard: no nft, which keeps connections through the tunnel together; install nftables',
+          'strict: no nft, which drops what has no tunnel; install nftables',
+        ]
+      : []),
   ];
 }
 

@@ -1,4 +1,4 @@
-// kernel suite: kernels all, memory 1G
+// kernel suite: kernels ends, memory 1G
 /** Strict mode's door on real kernels. */
 import { runInNamespace } from '../tunnels/namespace.ts';
 
@@ -11,5 +11,10 @@ describe('strict mode on a real kernel', () => {
   it("somebody's hand at the door", function () {
     this.timeout(120_000);
     runInNamespace({ file: 'hands.ts', userspace: false });
+  });
+
+  it('what a machine is told before it joins', function () {
+    this.timeout(60_000);
+    runInNamespace({ file: 'preflight.ts', userspace: false });
   });
 });

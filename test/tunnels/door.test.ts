@@ -1,7 +1,7 @@
 /** Strict mode on the machine's own kernel. */
 import { runInNamespace } from './namespace.ts';
 
-describe('strict mode', () => {
+describe('strict mode and what is before it', () => {
   it('what the door stops', function () {
     this.timeout(120_000);
     runInNamespace({ file: 'door.ts', userspace: true });
@@ -10,5 +10,10 @@ describe('strict mode', () => {
   it("somebody's hand at the door", function () {
     this.timeout(120_000);
     runInNamespace({ file: 'hands.ts', userspace: true });
+  });
+
+  it('what a machine is told before it joins', function () {
+    this.timeout(60_000);
+    runInNamespace({ file: 'preflight.ts', userspace: true });
   });
 });

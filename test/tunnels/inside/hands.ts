@@ -22,12 +22,19 @@ describe("somebody's hand at the door", () => {
   let neighbours: Neighbours;
   let machine: Machine;
   const stop = new AbortController();
-  const told: { what: string; at: number }[] = [];
+  const told: string[] = [];
+  let loadedAt = 0;
 
   before(async () => {
     neighbours = await Neighbours.create();
-    machine = await open();
-    machine.watch((what) => told.push({ what, at: performance.now() }), stop.signal);
+    machine = await open({
+      run: async (program, args, options) => {
+        const printed = await runProgram(program, args, options);
+        if (args.includes('-f')) loadedAt = performance.now();
+        return printed;
+      },
+    });
+    machine.watch((what) => told.push(what), stop.signal);
   });
   after(async () => {
     stop.abort();
@@ -45,11 +52,8 @@ describe("somebody's hand at the door", () => {
   const listed = () => runProgram('nft', ['-s', 'list', 'table', 'inet', 'sheath']).catch(() => '');
   const backSince = async (since: number): Promise<void> => {
     for (let tries = 0; tries < 200 && told.length === 0; tries++) await sleep(20);
-    assert.deepEqual(
-      told.map(({ what }) => what),
-      ['firewall'],
-    );
-    assert.ok((told[0]?.at ?? since) - since < 1000, 'a second is over');
+    assert.deepEqual(told, ['firewall']);
+    assert.ok(loadedAt - since < 1000, `${loadedAt - since} ms`);
     assert.equal(await listed(), whole);
   };
 
@@ -101,13 +105,13 @@ describe("somebody's hand at the door", () => {
 
   it("does nothing about others' tables", async () => {
     told.length = 0;
-    const writes = machine.writes();
+    const before = loadedAt;
     for (let i = 0; i < 3; i++) {
       await nft('add table inet elsewhere; delete table inet elsewhere');
       await sleep(300);
     }
     assert.deepEqual(told, []);
-    assert.equal(machine.writes(), writes);
+    assert.equal(loadedAt, before);
   });
 
   it('lets go of all when nothing is wanted', async () => {
