@@ -97,7 +97,10 @@ function partingOf({ kernel }: Assembled, { configuration, dataplane, clock, log
   return {
     leaving: () =>
       configuration.status.deleting === true && configuration.live().config.mesh.encryption === 'none',
-    off: () => kernel.report.devices.length === 0 && kernel.report.door === undefined,
+    off: () => {
+      const { devices, pending, door } = kernel.report;
+      return devices.length === 0 && pending.length === 0 && door?.shut !== true;
+    },
     dataplane,
     clock,
     log,
