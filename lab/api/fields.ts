@@ -9,7 +9,7 @@ import { isObject, type Json, type JsonObject } from './objects.ts';
 export type FieldPath = string;
 export type FieldSet = ReadonlySet<FieldPath>;
 
-const SEPARATOR = '\0';
+export const SEPARATOR = '\0';
 /** Nobody owns these: they say which object it is, or are the server's own. */
 const UNOWNED = [
   ['apiVersion'],

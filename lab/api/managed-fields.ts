@@ -6,6 +6,7 @@ import {
   type FieldSet,
   fromFieldsV1,
   leaves,
+  SEPARATOR,
   segments,
   setAt,
   toFieldsV1,
@@ -72,7 +73,12 @@ export function applyFields(
   if (!request.force) refuseConflicts(others, changed);
 
   let result = live ?? without(applied, 'metadata');
-  for (const [path, value] of wanted) result = setAt(result, segments(path), value);
+  for (const [path, value] of wanted) {
+    // An empty map names no field: what others have in it is theirs.
+    if (isEmpty(value) && [...present.keys()].some((each) => each.startsWith(`${path}${SEPARATOR}`)))
+      continue;
+    result = setAt(result, segments(path), value);
+  }
   for (const path of mine?.fields ?? []) {
     const shared = others.some((owner) => owner.fields.has(path));
     if (!wanted.has(path) && !shared) result = setAt(result, segments(path), undefined);
@@ -84,6 +90,10 @@ export function applyFields(
   const own = new Set(wanted.keys());
   const time = mine && isDeepStrictEqual(mine.fields, own) && changed.size === 0 ? mine.time : request.now;
   return withOwners(result, [...left, { ...request.manager, time, fields: own }]);
+}
+
+function isEmpty(value: Json): boolean {
+  return isObject(value) && Object.keys(value).length === 0;
 }
 
 function refuseConflicts(others: readonly Ownership[], changed: FieldSet): void {

@@ -3,7 +3,7 @@ import { badRequest } from './status-error.ts';
 
 export type Selector = (object: KubeObject) => boolean;
 
-/** `fieldSelector` on name and namespace, `labelSelector` with `=`, `!=` and existence: what the mesh and kubectl ask. */
+/** `fieldSelector` on name and namespace, and on a pod's node and address; `labelSelector` with `=`, `!=` and existence: what the mesh and kubectl ask. */
 export function selector(query: URLSearchParams): Selector {
   const terms = [
     ...requirements(query.get('fieldSelector')).map(fieldTerm),
@@ -16,11 +16,17 @@ function requirements(text: string | null): readonly string[] {
   return text ? text.split(',') : [];
 }
 
+const FIELD = /^(metadata|spec|status)\.(name|namespace|nodeName|podIP)(==?|!=)(.*)$/;
+const FIELDS: readonly string[] = ['metadata.name', 'metadata.namespace', 'spec.nodeName', 'status.podIP'];
+
 function fieldTerm(requirement: string): Selector {
-  const [, field, operator, value] = /^(metadata\.(?:name|namespace))(==?|!=)(.*)$/.exec(requirement) ?? [];
-  if (!field) throw badRequest(`field label not supported: ${requirement}`);
-  const key = field.slice('metadata.'.length);
-  return ({ metadata }) => ((metadata[key] ?? '') === value) === (operator !== '!=');
+  const [, part = '', key = '', operator, value] = FIELD.exec(requirement) ?? [];
+  if (!FIELDS.includes(`${part}.${key}`)) throw badRequest(`field label not supported: ${requirement}`);
+  return (object) => {
+    const holder = object[part];
+    const has = isObject(holder) ? (holder[key] ?? '') : '';
+    return (has === value) === (operator !== '!=');
+  };
 }
 
 function labelTerm(requirement: string): Selector {

@@ -155,7 +155,6 @@ describe('configuration', () => {
 
     for (const flags of [
       { encryption: 'ipsec' },
-      { prefixesSource: 'pods' },
       { wireguardThreadedNapi: 'on' },
     ]) {
       it(`what it cannot do yet: ${JSON.stringify(flags)}`, () =>

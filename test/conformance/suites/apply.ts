@@ -57,6 +57,14 @@ export function apply(client: () => Client): void {
     assert.equal(again.body.metadata.resourceVersion, first.body.metadata.resourceVersion);
   });
 
+  it('of an empty map takes away what the manager applied, and nothing of others', async () => {
+    await client().post(NODES, node('apply-empty', { theirs: '1' }));
+    const query = 'fieldManager=one&force=true';
+    await client().apply(path('apply-empty'), annotated('apply-empty', { ours: '1' }), query);
+    const { body } = await client().apply(path('apply-empty'), annotated('apply-empty', {}), query);
+    assert.deepEqual(body.metadata.annotations, { theirs: '1' });
+  });
+
   it('removes what the manager no longer applies, and leaves what is others', async () => {
     await client().post(NODES, node('apply-drop', { theirs: 'x' }));
     await client().apply(path('apply-drop'), annotated('apply-drop', { a: '1', b: '2' }), 'fieldManager=one');
