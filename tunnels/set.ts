@@ -18,7 +18,7 @@ import type { Kernel } from './kernel.ts';
 import { flushCachedRoutes } from './routing/flush.ts';
 import type { Routes } from './routing/routes.ts';
 import type { Rules } from './routing/rules.ts';
-import type { SysctlRequest, Sysctls } from './sysctl.ts';
+import type { Sysctls } from './sysctl.ts';
 
 export interface Parts {
   readonly kernel: Kernel;
@@ -36,14 +36,13 @@ export async function setAll(parts: Parts, desired: DesiredState, outcome: Outco
   const underlay = await underlayNames(parts, desired, outcome);
   await parts.sysctls.set({ ours: [], underlay }, outcome);
   const live = await parts.devices.set(plan, outcome);
-  const sysctls = { ours: live.map(({ link }) => link.name), underlay };
-  await parts.sysctls.set({ ...sysctls, underlay: [] }, outcome);
+  await parts.sysctls.set({ ours: live.map(({ link }) => link.name), underlay: [] }, outcome);
   const ready = await configure(parts, { desired, live }, outcome);
   await parts.firewall.set(plan, outcome);
   await route(parts, { desired, live }, outcome);
   await parts.firewall.open(plan, outcome);
   for (const { plan: device } of ready) await parts.driver.prune(device.name, outcome);
-  const pending = await takeBack(parts, { desired, sysctls }, outcome);
+  const pending = await takeBack(parts, desired, outcome);
   const door = await attempt(undefined, outcome, () => parts.firewall.report(plan));
   return {
     changes: outcome.changes,
@@ -54,19 +53,16 @@ export async function setAll(parts: Parts, desired: DesiredState, outcome: Outco
   };
 }
 
-/** What is withdrawn after all else: devices, and when the last is gone, what served them. */
-async function takeBack(
-  parts: Parts,
-  { desired, sysctls }: { desired: DesiredState; sysctls: SysctlRequest },
-  outcome: Outcome,
-): Promise<readonly Pending[]> {
-  const { plan } = desired;
-  const pending = await attempt([], outcome, () => parts.devices.prune(plan, outcome));
-  if (plan.devices.length > 0 || pending.length === 0) {
-    await parts.firewall.prune(plan, outcome);
-    await attempt(undefined, outcome, () => parts.sysctls.restore(sysctls, outcome));
-  }
-  return pending;
+/**
+ * What is withdrawn after all else: devices, and when the last is gone, what served them. While one is there, or cannot be looked at, the
+ * sysctls stay: a link whose `rp_filter` is strict again for a moment drops the packets of whoever sends by the other way.
+ */
+async function takeBack(parts: Parts, { plan }: DesiredState, outcome: Outcome): Promise<readonly Pending[]> {
+  const pending = await attempt(undefined, outcome, () => parts.devices.prune(plan, outcome));
+  const allGone = plan.devices.length === 0 && pending?.length === 0;
+  if (plan.devices.length > 0 || allGone) await parts.firewall.prune(plan, outcome);
+  if (allGone) await attempt(undefined, outcome, () => parts.sysctls.restore(outcome));
+  return pending ?? [];
 }
 
 async function underlayNames(parts: Parts, { plan }: DesiredState, outcome: Outcome): Promise<string[]> {

@@ -58,11 +58,9 @@ export class Sysctls {
     }
   }
 
-  /** Puts back what was recorded of devices that are not in `underlay` any more. */
-  async restore({ underlay }: SysctlRequest, outcome: Outcome): Promise<void> {
-    const keep = new Set(underlay.map(rpFilter));
+  /** Puts back all that was recorded. */
+  async restore(outcome: Outcome): Promise<void> {
     for (const [name, before] of await this.#records()) {
-      if (keep.has(name)) continue;
       try {
         // Whoever changed it since knows better than our record.
         this.#settled.delete(name);
