@@ -1,10 +1,20 @@
 /** What the API server vouches for about Nodes whose claims contend: read when a plan asks for it, and kept. */
 import type { PublicKey } from '../../keys/generation.ts';
-import type { Evidence, MeshPlan, NodeRecord, VouchedNode } from '../../mesh/types.ts';
+import type {
+  Address,
+  Evidence,
+  MeshConfig,
+  MeshPlan,
+  NodeRecord,
+  Prefix,
+  VouchedNode,
+} from '../../mesh/types.ts';
 import { remaining } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
 import { nodePath, parseNode } from '../kube/node.ts';
+import { aggregate } from '../prefixes/aggregate.ts';
+import { PODS, parsePod, podsOn } from '../prefixes/pods.ts';
 
 /** Milliseconds: a plan that waits for evidence is worked out without it then. */
 const PATIENCE = 2_000;
@@ -12,14 +22,24 @@ const PATIENCE = 2_000;
 const AT_ONCE = 4;
 /** Milliseconds between two tries to read one Node: its claims may change as often as it likes. */
 const PACE = 10_000;
+/** Milliseconds between two readings of Nodes whose claims go on to contend, where pods vouch for them: those come and go. */
+export const PODS_PACE = 60_000;
 
 export const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map() };
+
+export interface Question {
+  /** Of which Nodes. */
+  readonly names: readonly string[];
+  /** What is known. */
+  readonly evidence: Evidence;
+  /** Who vouches for prefixes: the Node, or the pods on it. */
+  readonly source: MeshConfig['prefixSource'];
+}
 
 /** Evidence with what could be read of these Nodes; the same value when nothing could. */
 export async function readEvidence(
   client: KubeClient,
-  names: readonly string[],
-  evidence: Evidence,
+  { names, evidence, source }: Question,
 ): Promise<Evidence> {
   const nodes = new Map<string, VouchedNode>();
   const signal = AbortSignal.timeout(PATIENCE);
@@ -28,7 +48,8 @@ export async function readEvidence(
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
       try {
         const { uid, podCIDRs, addresses } = parseNode(await client.get(nodePath(name), { signal }));
-        nodes.set(uid, { podCIDRs, addresses });
+        const vouched = source === 'pods' ? await podPrefixes(client, name, signal) : podCIDRs;
+        nodes.set(uid, { podCIDRs: vouched, addresses });
       } catch (error) {
         // One that is gone is soon gone from the records too.
         if (!(error instanceof KubeError && error.code === 'NOT_FOUND')) return;
@@ -37,6 +58,18 @@ export async function readEvidence(
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, names.length) }, worker));
   return nodes.size === 0 ? evidence : { ...evidence, nodes: new Map([...evidence.nodes, ...nodes]) };
+}
+
+/** The addresses of the pods that are on a node, as the prefixes that it may claim for them. */
+async function podPrefixes(
+  client: KubeClient,
+  node: string,
+  signal: AbortSignal,
+): Promise<readonly Prefix[]> {
+  const addresses: Address[] = [];
+  for await (const { items } of client.list(PODS, { limit: 500, fieldSelector: podsOn(node), signal }))
+    for (const item of items) addresses.push(...(parsePod(item)?.addresses ?? []));
+  return aggregate(addresses);
 }
 
 /**
@@ -71,17 +104,32 @@ export class ClaimsRead {
   }
 }
 
-/** Who may be asked about now: whoever was not in the last 10 s. */
+/** Who may be asked about now: whoever was not for a while. */
 export class EvidencePace {
+  readonly #pace: number;
   readonly #triedAt = new Map<string, number>();
 
+  /** @param pace Milliseconds. */
+  constructor(pace = PACE) {
+    this.#pace = pace;
+  }
+
   /** Those of `names` that are due, which are taken to be tried. `now` in milliseconds of any clock that goes on. */
-  take(names: readonly string[], now: number): readonly string[] {
-    for (const [name, at] of this.#triedAt) if (remaining(at, PACE, now) === 0) this.#triedAt.delete(name);
+  take(names: readonly string[], now: number): string[] {
+    for (const [name, at] of this.#triedAt)
+      if (remaining(at, this.#pace, now) === 0) this.#triedAt.delete(name);
     const due = names.filter((name) => !this.#triedAt.has(name));
     for (const name of due) this.#triedAt.set(name, now);
     return due;
   }
+}
+
+/** Who contends for a prefix in this plan, one side and the other. */
+export function contenders({ refused }: Pick<MeshPlan, 'refused'>): readonly string[] {
+  const names = refused.flatMap(({ code, node, inFavourOf }) =>
+    code !== 'PREFIX_CLAIMED' ? [] : inFavourOf === undefined ? [node] : [node, inFavourOf],
+  );
+  return [...new Set(names)];
 }
 
 /** Until `contested` can be read, what stands of them is taken as vouched for: a new claim takes nothing from who is in force. */

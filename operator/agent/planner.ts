@@ -6,7 +6,15 @@ import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
 import type { RecordsSource } from '../records/source.ts';
-import { ClaimsRead, EvidencePace, forgetGone, readEvidence, withStanding } from './evidence.ts';
+import {
+  ClaimsRead,
+  contenders,
+  EvidencePace,
+  forgetGone,
+  PODS_PACE,
+  readEvidence,
+  withStanding,
+} from './evidence.ts';
 import type { KernelLoop } from './kernel-loop.ts';
 import { judgeTrials, keepProved, type Trial } from './trials.ts';
 
@@ -35,6 +43,7 @@ export class Planner {
   #trials: ReadonlyMap<PublicKey, Trial> = new Map();
   readonly #claimsRead = new ClaimsRead();
   readonly #evidencePace = new EvidencePace();
+  readonly #podsPace = new EvidencePace(PODS_PACE);
   #made: { readonly plan: MeshPlan; readonly of: readonly unknown[] } | undefined;
 
   constructor(options: PlannerOptions) {
@@ -50,7 +59,10 @@ export class Planner {
     let plan = this.#planned(basis);
     // Until it is read anew, what was known decides: who is in force stays.
     const unsure = [...plan.contested, ...this.#claimsRead.outdated(this.evidence, records.records())];
-    const due = records.status().connected ? this.#evidencePace.take(unsure, clock.now()) : [];
+    const { connected } = records.status();
+    const due = connected ? this.#evidencePace.take(unsure, clock.now()) : [];
+    if (connected && basis.config.prefixSource === 'pods')
+      due.push(...this.#podsPace.take(contenders(plan), clock.now()).filter((name) => !due.includes(name)));
     if (due.length > 0) {
       plan = await this.#askAbout(due, basis);
       // What is vouched for may depend on others' word in turn.
@@ -89,7 +101,8 @@ export class Planner {
   async #askAbout(names: readonly string[], basis: Basis): Promise<MeshPlan> {
     const { client, records } = this.#options;
     const [before, claimants] = [this.evidence, records.records()];
-    this.evidence = await readEvidence(client, names, before);
+    const source = basis.config.prefixSource;
+    this.evidence = await readEvidence(client, { names, evidence: before, source });
     this.#claimsRead.read(before, this.evidence, claimants);
     return this.#planned(basis);
   }

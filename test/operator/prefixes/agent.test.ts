@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { call, send } from '../../../lab/api-client.ts';
 import { MESH } from '../../../operator/config/resource.ts';
-import { annotateNode } from '../../support/nodes.ts';
+import { annotateNode, createNode } from '../../support/nodes.ts';
 import { type Agents, until, useAgents } from '../agents.ts';
 import { FakeKernel } from '../fake-kernel.ts';
 
@@ -229,5 +229,47 @@ describe('prefixes from annotations', function () {
       (all) => all['sheath.dev/generations'] === undefined,
     );
     assert.equal(await prefixes(now, 'n1'), '10.78.0.0/16');
+  });
+});
+
+describe('an address whose old node is dead', function () {
+  this.timeout(60_000);
+  const lab = useAgents();
+
+  it('is the new node’s, for that is where its pod is; the dead node’s claim takes nothing', async () => {
+    const { now } = lab;
+    // As a node leaves it that died: its record, and no pod there any more. It is the older one.
+    await annotateNode(now.target, 'n3', {
+      'sheath.dev/generations': JSON.stringify([
+        { generation: 1, driver: 'wireguard', publicKey: `${'A'.repeat(42)}E=`, port: 51831 },
+      ]),
+      'sheath.dev/endpoints': '192.0.2.3',
+      'sheath.dev/prefixes': '10.9.0.4/30',
+      'sheath.dev/sending': '1',
+    });
+    await sleep(1_100);
+    await createNode(now.target, { name: 'n4', podCIDRs: [], addresses: ['192.0.2.4'] });
+    await pod(now, 'moved', { node: 'n4', ips: ['10.9.0.5'] });
+    const kernels = [new FakeKernel(now.network), new FakeKernel(now.network)] as const;
+    await now.start('n1', kernels[0], { encryption: '' });
+    await now.start('n4', kernels[1], { encryption: '' });
+    await apply(now, { encryption: 'wireguard', prefixes: { source: 'pods' } });
+    await until(
+      'n4 waits, and claims it then',
+      () => prefixes(now, 'n4'),
+      (text) => text === '10.9.0.5/32',
+    );
+    await until(
+      'n1 has its route to n4',
+      async () => routes(kernels[0]).join(),
+      (all) => all.includes('10.9.0.5/32'),
+    );
+    const { refused } = await now.status('n1');
+    assert.deepEqual(
+      refused
+        .filter(({ code }) => code === 'PREFIX_CLAIMED')
+        .map(({ node, inFavourOf }) => [node, inFavourOf]),
+      [['n3', 'n4']],
+    );
   });
 });
