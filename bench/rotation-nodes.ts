@@ -71,7 +71,7 @@ export class SimulatedNodes {
   }
 
   close(): void {
-    this.#peers.disconnect();
+    if (this.#peers.connected) this.#peers.disconnect();
   }
 
   async #publish(i: number, annotations: Record<string, string>): Promise<void> {

@@ -29,16 +29,21 @@ function deviceOf(i: number, generation: number): string {
 async function create({ generation, from, to }: Ask & { ask: 'create' }): Promise<Told> {
   const numbers = Array.from({ length: to - from }, (_, index) => from + index);
   const names = numbers.map((i) => deviceOf(i, generation));
-  const script = names.flatMap((name) => [`link add ${name} type wireguard`, `link set ${name} up`]);
-  execFileSync('ip', ['-batch', '-'], { input: script.join('\n') });
+  batch(names.map((name) => `link add ${name} type wireguard`));
   const told: Record<number, string> = {};
   for (const i of numbers) {
     const privateKey = PrivateKey.generate();
     await wireguard.set(deviceOf(i, generation), { privateKey, listenPort: portOf(i, generation) });
     told[i] = privateKey.publicKey();
   }
+  // Not before: a device that goes up without a port takes any, perhaps another's.
+  batch(names.map((name) => `link set ${name} up`));
   created.set(generation, numbers);
   return told;
+}
+
+function batch(lines: readonly string[]): void {
+  execFileSync('ip', ['-batch', '-'], { input: lines.join('\n') });
 }
 
 async function meet({ generation, publicKey }: Ask & { ask: 'meet' }): Promise<Told> {

@@ -29,7 +29,7 @@ describe('help', () => {
     const { out, err, code } = await sheath(['--help']);
     assert.equal(code, 0);
     assert.equal(err, '');
-    for (const name of ['agent', 'status', 'peers', 'plan', 'cleanup', 'lab', 'version']) {
+    for (const name of ['agent', 'controller', 'status', 'peers', 'plan', 'cleanup', 'lab', 'version']) {
       assert.match(out, new RegExp(`^ {2}${name} `, 'm'));
     }
     assert.match(out, /^Examples:$/m);
@@ -39,7 +39,7 @@ describe('help', () => {
     );
   });
 
-  for (const command of ['agent', 'status', 'peers', 'plan', 'cleanup', 'version']) {
+  for (const command of ['agent', 'controller', 'status', 'peers', 'plan', 'cleanup', 'version']) {
     it(`fits into 80 columns for ${command}, both ways to ask for it`, async () => {
       const { out, code } = await sheath([command, '--help']);
       assert.equal(code, 0);

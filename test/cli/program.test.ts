@@ -71,7 +71,7 @@ describe('the executable', () => {
 
   it('is split, so that a command loads what it needs', async () => {
     const chunks = await readdir(join(dirname(program), 'chunks'));
-    for (const command of ['agent', 'status', 'peers', 'plan', 'cleanup', 'lab', 'version']) {
+    for (const command of ['agent', 'controller', 'status', 'peers', 'plan', 'cleanup', 'lab', 'version']) {
       assert.ok(
         chunks.some((name) => name.startsWith(`${command}-`) && name.endsWith('.mjs')),
         `${command}: ${chunks}`,
