@@ -55,6 +55,15 @@ class KernelDataplane implements Dataplane {
     });
   }
 
+  shut(plan: MeshPlan): Promise<Report> {
+    return this.#inTurn(async () => {
+      const outcome = new Outcome();
+      this.#plan ??= plan;
+      await this.#parts.firewall.shut(plan, outcome);
+      return { changes: outcome.changes, errors: outcome.errors, devices: [], pending: [] };
+    });
+  }
+
   /** A second dataplane, which knows nothing yet and whose writes go nowhere, says what it would do. */
   async preview(desired: DesiredState): Promise<readonly Change[]> {
     const parts = createParts(this.#options, { dry: true });

@@ -8,6 +8,11 @@ export interface Dataplane {
    * with the same value writes nothing. One failed item never stops the others; its error is in the report.
    */
   set(desired: DesiredState): Promise<Report>;
+  /**
+   * Shuts the door that the plan wants, with the devices that it has, and touches nothing else: for when nothing but the disk is known.
+   * Absent: there is no door.
+   */
+  shut?(plan: MeshPlan): Promise<Report>;
   /** What `set` would change, without changing it. */
   preview(desired: DesiredState): Promise<readonly Change[]>;
   /** Reads handshakes, endpoints and counters of every link; and unless it is only a look, whether the peers are as wanted. */

@@ -2,6 +2,7 @@
 import { access, constants, readFile } from 'node:fs/promises';
 import { hasKernelWireGuard } from 'wireguard-tools-wrapper';
 import type { MeshConfig } from '../mesh/types.ts';
+import { doorRefused } from './checks/door.ts';
 import { droppedBefore } from './checks/firewalls.ts';
 import { foreignThings } from './checks/foreign.ts';
 import { takenUdpPorts } from './checks/udp-ports.ts';
@@ -54,7 +55,10 @@ export async function preflight(options: PreflightOptions): Promise<Preflight> {
     ),
     nft: await version(options.nft ?? 'nft'),
   };
-  const there = found.netAdmin && options.mesh !== undefined ? await inTheWay(options, options.mesh) : NONE;
+  const there =
+    found.netAdmin && options.mesh !== undefined
+      ? await inTheWay(options, options.mesh, found.nft !== undefined)
+      : NONE;
   return { ...found, cannot: [...cannot(found, options.userspace), ...there] };
 }
 
@@ -64,6 +68,7 @@ const NONE: readonly string[] = [];
 async function inTheWay(
   options: PreflightOptions,
   { routing, wireguard }: Pick<MeshConfig, 'routing' | 'wireguard'>,
+  strict: boolean,
 ): Promise<readonly string[]> {
   const netlink = (options.netlink ?? openNetlink)();
   const programs = { run: options.run ?? runProgram, nft: options.nft ?? 'nft' };
@@ -73,6 +78,7 @@ async function inTheWay(
     const ports = slots.filter(({ slot, port }) => !ours.has(slot) && taken.has(port));
     const foreign = await foreignThings({ ...options, stateDir: NOWHERE }, routing);
     const small = await smallUnderlays(netlink);
+    const door = strict ? await doorRefused(routing, programs) : undefined;
     const dropped = new Map<string, number[]>();
     for (const { port } of slots) {
       for (const chain of await droppedBefore(port, programs))
@@ -83,6 +89,11 @@ async function inTheWay(
         ({ port }) =>
           `wireguard: UDP port ${port} is taken by another program; free it, or choose another with --wireguard-port`,
       ),
+      ...(door === undefined
+        ? []
+        : [
+            `strict: this kernel's nf_tables refuses the rules of the door (${door}); Linux 6.2 or its module nft_objref is needed, and nft 1.0`,
+          ]),
       ...foreign.map(({ message }) => `wireguard: ${message}`),
       ...small.map(
         ({ name, mtu }) =>

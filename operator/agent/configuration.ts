@@ -71,6 +71,6 @@ const NO_IPSEC = 'ipsec: not in this version of sheath';
 async function findings({ layers, dataplane }: AgentOptions): Promise<readonly string[]> {
   // Whoever brings a kernel of their own is not asked about this machine's.
   if (dataplane !== undefined) return [NO_IPSEC];
-  const { userspace } = resolveConfig(layers).mesh.wireguard;
-  return [...(await preflight({ userspace })).cannot, NO_IPSEC];
+  const { mesh } = resolveConfig(layers);
+  return [...(await preflight({ userspace: mesh.wireguard.userspace, mesh })).cannot, NO_IPSEC];
 }

@@ -1,4 +1,4 @@
-// kernel suite: kernels ends, memory 1G
+// kernel suite: kernels newest, memory 1G
 /** Strict mode's door on real kernels. */
 import { runInNamespace } from '../tunnels/namespace.ts';
 

@@ -16,4 +16,9 @@ describe('tunnels on a real kernel', () => {
     this.timeout(60_000);
     runInNamespace({ file: 'storm.ts', userspace: false });
   });
+
+  it('two generations, and settings that change', function () {
+    this.timeout(180_000);
+    runInNamespace({ file: 'generations.ts', userspace: false });
+  });
 });

@@ -16,4 +16,9 @@ describe('tunnels', () => {
     this.timeout(60_000);
     runInNamespace({ file: 'storm.ts', userspace: true });
   });
+
+  it('two generations, and settings that change', function () {
+    this.timeout(180_000);
+    runInNamespace({ file: 'generations.ts', userspace: true });
+  });
 });

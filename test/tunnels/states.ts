@@ -1,5 +1,6 @@
 /** Desired states for tests: what the plan of a small mesh would be. */
 import { PrivateKey, type PublicKey } from 'wireguard-tools-wrapper';
+import { podMark } from '../../mesh/pod-mark.ts';
 import type {
   Address,
   DeviceName,
@@ -9,6 +10,7 @@ import type {
   Prefix,
   RoutePlan,
   RoutingConfig,
+  RuleEntry,
 } from '../../mesh/types.ts';
 import type { DesiredState } from '../../tunnels/dataplane.ts';
 
@@ -52,6 +54,10 @@ export interface MeshShape {
   readonly keepalive?: number;
   readonly port?: number;
   readonly mtu?: 'auto' | number;
+  readonly routing?: RoutingConfig;
+  /** The generation that all routes are on; the newest by default. */
+  readonly routesOn?: number;
+  readonly prefixSource?: 'podCIDRs' | 'pods';
 }
 
 export const nodeAddress = (n: number) => address(`192.0.2.${n}`);
@@ -94,7 +100,7 @@ export function mesh(shape: MeshShape): MeshPlan {
       mtu: shape.mtu ?? 'auto',
       addresses: [prefix(`10.244.${self}.0/32`), prefix(`fd00:10:244:${self.toString(16)}::/128`)],
       keepalive: shape.keepalive ?? 0,
-      receiveOnly: false,
+      receiveOnly: generation < (shape.routesOn ?? 0),
     }),
   );
   return {
@@ -106,7 +112,8 @@ export function mesh(shape: MeshShape): MeshPlan {
     peers: generations.length === 0 ? [] : shape.peers.map((n) => peer(n, generations, port)),
     refused: [],
     contested: [],
-    routing,
+    routing: shape.routing ?? routing,
+    ...(shape.prefixSource === undefined ? {} : { prefixSource: shape.prefixSource }),
     ownPrefixes: [pods(self), pods6(self)],
     ownAddresses: [nodeAddress(self), nodeAddress6(self)],
     exempt: [],
@@ -117,9 +124,9 @@ export function mesh(shape: MeshShape): MeshPlan {
 
 /** Both tables and all rules, as scope `pods` has them. */
 export function routesOf(shape: MeshShape): RoutePlan {
-  const { self, generations } = shape;
-  const newest = generations.at(-1);
-  if (newest === undefined) return { routes: [], rules: [] };
+  const { self, generations, routing: settings = routing } = shape;
+  const newest = shape.routesOn ?? generations.at(-1);
+  if (newest === undefined || generations.length === 0) return { routes: [], rules: [] };
   const device = deviceName(newest);
   const to = (table: number, text: string) => ({
     table,
@@ -133,31 +140,35 @@ export function routesOf(shape: MeshShape): RoutePlan {
   const own = [pods(self), pods6(self)];
   return {
     routes: [
-      ...own.map((text) => ({ table: routing.table, prefix: text, action: { type: 'throw' as const } })),
+      ...own.map((text) => ({ table: settings.table, prefix: text, action: { type: 'throw' as const } })),
       ...(shape.routed ?? shape.peers).flatMap((n) => [
-        to(routing.table, pods(n)),
-        to(routing.table, pods6(n)),
-        to(routing.podTable, `${nodeAddress(n)}/32`),
-        to(routing.podTable, `${nodeAddress6(n)}/128`),
+        to(settings.table, pods(n)),
+        to(settings.table, pods6(n)),
+        to(settings.podTable, `${nodeAddress(n)}/32`),
+        to(settings.podTable, `${nodeAddress6(n)}/128`),
       ]),
     ],
     rules: ([4, 6] as const).flatMap((family) => [
       {
         kind: 'unmarked' as const,
         family,
-        priority: routing.rulePriority,
-        table: routing.table,
-        ...routing.fwmark,
+        priority: settings.rulePriority,
+        table: settings.table,
+        ...settings.fwmark,
       },
-      {
-        kind: 'from' as const,
-        family,
-        priority: routing.podRulePriority,
-        table: routing.podTable,
-        from: family === 6 ? pods6(self) : pods(self),
-      },
+      ruleOfPods(shape, family),
     ]),
   };
+}
+
+function ruleOfPods(
+  { self, prefixSource, routing: settings = routing }: MeshShape,
+  family: 4 | 6,
+): RuleEntry {
+  const rule = { family, priority: settings.podRulePriority, table: settings.podTable };
+  const mark = podMark(settings.fwmark);
+  if (prefixSource === 'pods' && mark !== undefined) return { kind: 'marked', ...rule, ...mark };
+  return { kind: 'from', ...rule, from: family === 6 ? pods6(self) : pods(self) };
 }
 
 export function desired(shape: MeshShape, more: Partial<DesiredState> = {}): DesiredState {

@@ -9,7 +9,7 @@ import type { DataplaneOptions } from '../ports.ts';
 import { setAll } from '../set.ts';
 
 /** Of documentation (RFC 5737, RFC 3849): only their families matter. */
-const PREFIXES = ['192.0.2.0/24', '2001:db8::/64'].flatMap((text) => parsePrefix(text) ?? []);
+export const PREFIXES = ['192.0.2.0/24', '2001:db8::/64'].flatMap((text) => parsePrefix(text) ?? []);
 
 /** `DEVICE_FOREIGN`, `RULE_FOREIGN`, `TABLE_FOREIGN`, `MARK_FOREIGN`, each once, for either device. */
 export async function foreignThings(
@@ -36,7 +36,7 @@ function noKey(): never {
   throw new Error('nothing is configured');
 }
 
-function anyPlan(routing: RoutingConfig): MeshPlan {
+export function anyPlan(routing: RoutingConfig): MeshPlan {
   const devices = DEVICE_NAMES.map(
     (name, generation): DevicePlan => ({
       name,

@@ -1,6 +1,6 @@
 /** One WireGuard device: its key, port and mark, and its peers. */
 import type { Device, DeviceChange, Peer, PeerChange, PrivateKey, WireGuard } from 'wireguard-tools-wrapper';
-import type { DeviceName, Observation } from '../../mesh/types.ts';
+import type { DeviceName, Observation, RoutingConfig } from '../../mesh/types.ts';
 import type { DataplaneError } from '../dataplane.ts';
 import type { DeviceRequest, ObserveRequest } from '../driver.ts';
 import { change, codeOf, type Outcome, refused } from '../failure.ts';
@@ -19,6 +19,8 @@ export class DeviceState {
   readonly #now: () => number;
   readonly #peers = new DevicePeers();
   #settings: Settings | undefined;
+  /** What its packets are to be marked with. */
+  #mark: number | undefined;
   /** As it was read last. */
   #last: Device | undefined;
   /** It was as wanted once: what differs from then on was another's hand. */
@@ -78,6 +80,7 @@ export class DeviceState {
   }
 
   async prune(outcome: Outcome): Promise<void> {
+    await this.#settleMark(outcome);
     const removals = this.#peers.removals(this.#moved);
     this.#moved = new Set();
     await this.#write(removals, removalChanges, {
@@ -120,8 +123,10 @@ export class DeviceState {
       outcome.failed(refused('device', `${device.name}: its private key`, cause));
       return;
     }
-    const wanted = { publicKey: key.publicKey(), port: device.port, fwmark: plan.routing.fwmark.mark };
     const has = this.#settings;
+    this.#mark = plan.routing.fwmark.mark;
+    const fwmark = markMeanwhile(has?.fwmark ?? 0, plan.routing.fwmark);
+    const wanted = { publicKey: key.publicKey(), port: device.port, fwmark };
     const request: DeviceChange = {
       ...(has?.publicKey === wanted.publicKey ? {} : { privateKey: key }),
       ...(has?.port === wanted.port ? {} : { listenPort: wanted.port }),
@@ -141,6 +146,21 @@ export class DeviceState {
       outcome.changed(change('device', 'change', { what, repaired: this.#settled }));
     }
     this.#settled = true;
+  }
+
+  /** The rules know the new mark by now, and nobody the old one. */
+  async #settleMark(outcome: Outcome): Promise<void> {
+    const fwmark = this.#mark;
+    if (fwmark === undefined || this.#settings === undefined || this.#settings.fwmark === fwmark) return;
+    try {
+      await this.#wireguard.set(this.#name, { fwmark });
+      this.#settings = { ...this.#settings, fwmark };
+      const what = `${this.#name} ${settingText('fwmark', this.#settings)}`;
+      outcome.changed(change('device', 'change', { what }));
+    } catch (cause) {
+      this.#settings = undefined;
+      outcome.failed(refused('device', this.#name, cause));
+    }
   }
 
   async #show(): Promise<Device> {
@@ -171,6 +191,15 @@ export class DeviceState {
     const what = prefixes === undefined ? '' : `: allowed-ips -${prefixes.join(',-')}`;
     return `${name} on ${this.#name}${what}`;
   }
+}
+
+/**
+ * While the rules change from one mark to another, tunnel packets carry both: whichever is asked for, they go the ordinary way, and not
+ * into the tunnel that they come from.
+ */
+function markMeanwhile(has: number, { mark, mask }: RoutingConfig['fwmark']): number {
+  const both = (has | mark) >>> 0;
+  return (both & mask) >>> 0 === mark ? both : mark;
 }
 
 function removalChanges({ publicKey, prefixes }: PeerRemoval): PeerChange[] {

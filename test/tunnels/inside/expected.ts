@@ -5,7 +5,9 @@ import { ip, withWireGuard } from './machine.ts';
 export function expectedLines({ plan, routes, privateKey }: DesiredState): string[] {
   const lines: string[] = [];
   for (const device of plan.devices) {
-    lines.push(`device ${device.name} key ${privateKey(device.generation).publicKey()} port ${device.port}`);
+    lines.push(
+      `device ${device.name} key ${privateKey(device.generation).publicKey()} port ${device.port} mark ${plan.routing.fwmark.mark}`,
+    );
     for (const address of device.addresses) lines.push(`address ${address} dev ${device.name}`);
     for (const peer of plan.peers) {
       for (const link of peer.links.filter(({ generation }) => generation === device.generation)) {
@@ -22,8 +24,9 @@ export function expectedLines({ plan, routes, privateKey }: DesiredState): strin
   }
   for (const rule of routes.rules) {
     const mark =
-      rule.kind === 'marked' ? 'from all fwmark 0x2000/0x2000' : 'not from all fwmark 0x1000/0x1000';
-    const what = rule.kind === 'from' ? `from ${rule.from}` : mark;
+      rule.kind === 'from' ? '' : ` fwmark 0x${rule.mark.toString(16)}/0x${rule.mask.toString(16)}`;
+    const from = rule.kind === 'from' ? rule.from : 'all';
+    const what = `${rule.kind === 'unmarked' ? 'not ' : ''}from ${from}${mark}`;
     lines.push(`rule${rule.family} ${rule.priority}: ${what} lookup ${rule.table}`);
   }
   return lines.sort();
@@ -34,7 +37,7 @@ export async function actualLines(): Promise<string[]> {
   for (const name of ['sheath0', 'sheath1']) {
     if (!ip('-o link').includes(` ${name}:`)) continue;
     const device = await withWireGuard((wireguard) => wireguard.show(name));
-    lines.push(`device ${name} key ${device.publicKey} port ${device.listenPort}`);
+    lines.push(`device ${name} key ${device.publicKey} port ${device.listenPort} mark ${device.fwmark}`);
     for (const peer of device.peers) {
       const to = `${peer.endpoint?.address}:${peer.endpoint?.port}`;
       const allowed = [...peer.allowedIps].sort().join(',');
