@@ -8,6 +8,7 @@ import type { Waiting } from '../mesh/lifecycle-types.ts';
 import type { Encryption, Mode, PeerStatus, Problem, Refusal, Scope } from '../mesh/types.ts';
 import type { Change, DeviceReport, DoorReport } from '../tunnels/dataplane.ts';
 import type { ConfigView } from './config/schema.ts';
+import type { AdmissionPolicyState } from './kube/policy.ts';
 
 /**
  *   starting     nothing is known yet: no records, or the kernel was not read
@@ -50,6 +51,8 @@ export interface AgentStatus {
   readonly config: ConfigView;
   /** The EncryptionMesh named default, and how this agent stands to it. */
   readonly resource?: ResourceStatus;
+  /** Whether the cluster keeps Nodes from claiming what is not theirs; absent: not asked yet. */
+  readonly admissionPolicy?: AdmissionPolicyState;
   /** Why this node takes no part, where `nodeSelector` leaves it out. */
   readonly notSelected?: string;
 }

@@ -36,11 +36,16 @@ export function clusterKey({ nodes, refused }: ClusterReport): string {
 
 /** One line with the answer, then the troubles; with `wide` every node. */
 export function formatCluster(report: ClusterReport, view: View): string {
-  const lines = [clusterVerdict(report, view), ...troubles(report, view)];
+  const lines = [clusterVerdict(report, view), ...troubles(report, view), ...policyNote(report, view)];
   const table = view.wide
     ? `\n${renderTable(report.nodes, { columns: columns(view), paint: view.paint })}`
     : '';
   return `${lines.join('\n')}\n${table}`;
+}
+
+/** Nothing is wrong without it, as long as nobody means harm. */
+function policyNote({ admissionPolicy }: ClusterReport, view: View): readonly string[] {
+  return admissionPolicy?.state === 'absent' ? [entry(`note: ${admissionPolicy.reason}`, view)] : [];
 }
 
 /** The settings of every node whose agent answers. */

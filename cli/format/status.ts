@@ -81,6 +81,8 @@ function manner(status: AgentStatus): string {
 function plaintextReason(status: AgentStatus): string {
   if (status.encryption !== 'none')
     return `${status.encryption} is on but none of ${count(status.peers.length, 'peer')} is routed`;
+  if (status.notSelected !== undefined)
+    return `${status.notSelected}; give it the label, or widen the selector`;
   const origin = status.config.encryption;
   const from =
     origin === undefined || origin.source === 'default' ? 'by default' : `by ${origin.name ?? origin.source}`;
@@ -173,10 +175,41 @@ function notes(status: AgentStatus): readonly Entry[] {
       `what is known of the other nodes is ${formatSpan(records.age)} old: the API server does not answer`,
     );
   }
+  notes.push(...rotationNotes(status), ...configNotes(status));
+  if (status.admissionPolicy?.state === 'absent') notes.push(status.admissionPolicy.reason);
   if (status.publish.state === 'failed') {
     notes.push(`own keys are not published: ${status.publish.reason?.message ?? 'no reason given'}`);
   }
   return notes.map((text) => ({ told: 'note', kind: 'note', tone: 'dim', who: 'note', text }));
+}
+
+function rotationNotes({ rotation, waiting = [] }: AgentStatus): readonly string[] {
+  const waits = waiting.map(({ message }) => `waits: ${message}`);
+  if (rotation === undefined) return waits;
+  const { from, to, phase } = rotation;
+  const way = from === 0 ? `from clear to generation ${to}` : `from generation ${from} to ${to}`;
+  const doing =
+    phase === 'switching'
+      ? 'peer by peer, as each answers on it'
+      : 'the old one is withdrawn when it is silent';
+  return [`goes ${way}: ${doing}`, ...waits];
+}
+
+function configNotes({ encryption, config, resource }: AgentStatus): readonly string[] {
+  const notes: string[] = [];
+  const ranges = config.clusterPrefixes?.value;
+  if (encryption !== 'none' && Array.isArray(ranges) && ranges.length === 0) {
+    notes.push(
+      'clusterPrefixes is empty: a Node may claim any address for its pods; name the ranges that all pods come from',
+    );
+  }
+  const unknown = resource?.unknownFields ?? [];
+  if (unknown.length > 0) {
+    notes.push(
+      `this version does not know, and does not follow, these fields of the resource: ${unknown.join(', ')}`,
+    );
+  }
+  return notes;
 }
 
 function formatEntry(entry: Entry, view: View): string {

@@ -3,6 +3,7 @@ import { parseRecord } from '../../mesh/record.ts';
 import type { NodeRecord } from '../../mesh/types.ts';
 import { NODES, parseNodeMetadata } from '../../operator/kube/node.ts';
 import { type KubeClient, openCluster } from '../../operator/kube/open.ts';
+import { type AdmissionPolicyState, admissionPolicyState } from '../../operator/kube/policy.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -18,6 +19,8 @@ export interface Cluster {
   readonly now: number;
   /** Sorted by name. */
   readonly nodes: readonly ClusterNode[];
+  /** Whether the cluster keeps Nodes from claiming what is not theirs. */
+  readonly admissionPolicy?: AdmissionPolicyState;
 }
 
 export interface ClusterNode {
@@ -51,7 +54,8 @@ export async function readCluster(source: Source & { kind: 'cluster' }, context:
       const agent = await askAgent(client, { node: record.name, found: pods(record.name) }, context.signal);
       return { node: record.name, record, agent };
     });
-    return { now: context.now(), nodes };
+    const admissionPolicy = await admissionPolicyState(client, { signal: context.signal });
+    return { now: context.now(), nodes, admissionPolicy };
   } finally {
     client.close();
   }

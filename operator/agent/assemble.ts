@@ -19,6 +19,7 @@ import type { Live } from './live.ts';
 import { Mesher } from './mesher.ts';
 import { Narrator } from './narrator.ts';
 import { ownAnnotations } from './own-node.ts';
+import { PolicyWatch } from './policy-watch.ts';
 import { Problems } from './problems.ts';
 import { Publisher } from './publisher.ts';
 import type { AgentOptions } from './run.ts';
@@ -45,6 +46,7 @@ export interface Assembled {
   readonly publisher: Publisher;
   readonly records: NodeRecords;
   readonly follower: ResourceFollower;
+  readonly policy: PolicyWatch;
   readonly live: Live;
   readonly clock: Clock;
 }
@@ -172,11 +174,13 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
       narrator.statusMoved();
     },
   });
+  const policy = new PolicyWatch({ client, clock, random });
   const view = new StatusView({
     node: nodeName,
     version,
     live,
     resource: () => configuration.status,
+    policy: () => policy.state,
     mesher,
     kernel,
     publisher,
@@ -185,7 +189,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     clock,
     turned: () => agent.turned,
   });
-  return { agent, view, events, metrics, mesher, kernel, publisher, records, follower, live, clock };
+  return { agent, view, events, metrics, mesher, kernel, publisher, records, follower, policy, live, clock };
 }
 
 /** What another Node of this name left on disk is of no use to us. */

@@ -108,14 +108,15 @@ function partingOf({ kernel }: Assembled, { configuration, dataplane, clock, log
 }
 
 /** The one ends with the other. */
-async function runAll({ agent, follower }: Assembled, signal: AbortSignal): Promise<void> {
+async function runAll({ agent, follower, policy }: Assembled, signal: AbortSignal): Promise<void> {
   const ending = new AbortController();
-  const following = follower.run(AbortSignal.any([signal, ending.signal]));
+  const end = AbortSignal.any([signal, ending.signal]);
+  const beside = [follower.run(end), policy.run(end)];
   try {
     await agent.run(signal);
   } finally {
     ending.abort();
-    await following;
+    await Promise.all(beside);
   }
 }
 

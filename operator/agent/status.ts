@@ -2,6 +2,7 @@
 import type { PeerStatus } from '../../mesh/types.ts';
 import type { Clock } from '../clock.ts';
 import type { Health } from '../http/answers.ts';
+import type { AdmissionPolicyState } from '../kube/policy.ts';
 import type { NodeRecords } from '../records/nodes.ts';
 import type { AgentStatus, MeshState, ResourceStatus } from '../status.ts';
 import type { KernelLoop } from './kernel-loop.ts';
@@ -16,6 +17,7 @@ export interface StatusParts {
   readonly version: string;
   readonly live: Live;
   readonly resource: () => ResourceStatus;
+  readonly policy: () => AdmissionPolicyState | undefined;
   readonly mesher: Mesher;
   readonly kernel: KernelLoop;
   readonly publisher: Publisher;
@@ -46,6 +48,7 @@ export class StatusView {
     const { config, notSelected } = this.#parts.live();
     const { encryption, mode, scope } = config.mesh;
     const { own } = mesher;
+    const policy = this.#parts.policy();
     const peers = this.#peers();
     return {
       node,
@@ -68,6 +71,7 @@ export class StatusView {
       publish: publisher.status,
       config: config.view,
       resource: this.#parts.resource(),
+      ...(policy === undefined ? {} : { admissionPolicy: policy }),
       ...(notSelected === undefined ? {} : { notSelected }),
     };
   }

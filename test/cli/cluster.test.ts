@@ -53,6 +53,20 @@ describe('status of the cluster', () => {
     assert.equal(code, 0);
   });
 
+  it('says that the admission policy is absent, which is no fault of the mesh', async () => {
+    const api = await startFakeApi(WELL, { guarded: false });
+    try {
+      const { out, code } = await sheath(['status', '--kubeconfig', api.kubeconfig]);
+      assert.match(
+        out,
+        /^Encrypted: all 3 Nodes, each to every other\n {2}note: the admission policy sheath-nodes is not/,
+      );
+      assert.equal(code, 0);
+    } finally {
+      await api.close();
+    }
+  });
+
   it('names the node that is not, with its reasons', async () => {
     const silent = { code: 'NO_ANSWER', message: 'n1 does not answer; see that UDP 51831 is reachable' };
     const n3 = status({

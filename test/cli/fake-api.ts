@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AGENT_LABELS } from '../../cli/sources/deployment.ts';
+import { NODES_BINDING, NODES_POLICY } from '../../operator/kube/policy.ts';
+import { POLICIES } from '../../operator/manifests/names.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 
 export interface FakeNode {
@@ -20,9 +22,14 @@ export interface FakeApi {
   close(): Promise<void>;
 }
 
-export async function startFakeApi(nodes: readonly FakeNode[]): Promise<FakeApi> {
+/** `guarded`: the admission policy is in force. */
+export async function startFakeApi(
+  nodes: readonly FakeNode[],
+  { guarded = true }: { readonly guarded?: boolean } = {},
+): Promise<FakeApi> {
   const server = createServer((request, response) => {
-    const { status, body } = answer(nodes, (request.url ?? '').split('?')[0] ?? '');
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    const { status, body } = (guarded ? policy(path) : undefined) ?? answer(nodes, path);
     const packed = body instanceof Uint8Array;
     response.writeHead(status, {
       'content-type': 'application/json',
@@ -69,6 +76,15 @@ function answer(nodes: readonly FakeNode[], path: string): { status: number; bod
   if (agent === undefined) return { status: 404, body: { kind: 'Status', message: `no ${path}` } };
   if (agent === 'silent') return { status: 503, body: { kind: 'Status', message: 'connection refused' } };
   return { status: 200, body: 'raw' in agent ? agent.raw : agent };
+}
+
+function policy(path: string): { status: number; body: unknown } | undefined {
+  const { nodes } = POLICIES;
+  if (path === NODES_POLICY)
+    return { status: 200, body: { spec: { failurePolicy: 'Fail', validations: [{ expression: 'false' }] } } };
+  if (path === NODES_BINDING)
+    return { status: 200, body: { spec: { policyName: nodes, validationActions: ['Deny'] } } };
+  return undefined;
 }
 
 function list(items: readonly unknown[]): unknown {
