@@ -38,6 +38,8 @@ export interface AgentStatus {
   readonly generations: readonly GenerationStatus[];
   /** Whom the next step of a rotation, or of switching on or off, waits for; sorted by node. Absent: the agent's version knows none. */
   readonly waiting?: readonly Waiting[];
+  /** While one is under way on this node. */
+  readonly rotation?: RotationProgress;
   readonly devices: readonly DeviceReport[];
   /** The door of strict mode and what it stopped; absent: none was shut since the agent started. */
   readonly door?: DoorReport;
@@ -72,6 +74,18 @@ export interface ResourceStatus {
   readonly deleting?: boolean;
   /** Fields of it that this version does not know and so does not follow, by path. */
   readonly unknownFields: readonly string[];
+}
+
+/** How far this node is with a rotation; for whom it waits, `waiting` says. */
+export interface RotationProgress {
+  /** 0: in clear, encryption was just switched on. */
+  readonly from: number;
+  readonly to: number;
+  /**
+   *   switching  peer by peer, as each is established on the new generation
+   *   draining   nothing is sent on the old one any more; it is withdrawn when nobody else does and it has been silent
+   */
+  readonly phase: 'switching' | 'draining';
 }
 
 /** One of our own generations. */

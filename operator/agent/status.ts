@@ -10,7 +10,7 @@ import type { Live } from './live.ts';
 import type { Mesher } from './mesher.ts';
 import type { Problems } from './problems.ts';
 import type { Publisher } from './publisher.ts';
-import { allPeers, generationStatuses, meshState } from './view.ts';
+import { allPeers, generationStatuses, meshState, rotationProgress } from './view.ts';
 
 export interface StatusParts {
   readonly node: string;
@@ -50,6 +50,7 @@ export class StatusView {
     const { own } = mesher;
     const policy = this.#parts.policy();
     const peers = this.#peers();
+    const rotation = rotationProgress(mesher.stance);
     return {
       node,
       ...(own === undefined ? {} : { uid: own.uid }),
@@ -62,6 +63,7 @@ export class StatusView {
       ...this.#stateNow(peers),
       generations: generationStatuses(mesher.generations, mesher.sending),
       waiting: mesher.waiting,
+      ...(rotation === undefined ? {} : { rotation }),
       devices: kernel.report.devices,
       ...(kernel.report.door === undefined ? {} : { door: kernel.report.door }),
       peers,

@@ -1,6 +1,7 @@
 /** The agent's state as a person asks for it. */
+import type { Stance } from '../../mesh/stance.ts';
 import type { NodeRecord, PeerStatus, Refusal } from '../../mesh/types.ts';
-import type { AgentStatus, GenerationStatus, MeshState } from '../status.ts';
+import type { AgentStatus, GenerationStatus, MeshState, RotationProgress } from '../status.ts';
 import type { OwnGeneration } from './mesher.ts';
 
 export interface MeshStateInput {
@@ -63,6 +64,16 @@ export function generationStatuses(
     createdAt: key.createdAt,
     sending: sending.includes(number),
   }));
+}
+
+/** Undefined: no rotation is under way. */
+export function rotationProgress(stance: Stance | undefined): RotationProgress | undefined {
+  const numbers = (stance?.held ?? []).map(({ number }) => number);
+  const to = numbers.at(-1);
+  if (stance === undefined || to === undefined) return undefined;
+  const from = numbers.length > 1 ? numbers[0] : stance.sending.includes(0) ? 0 : undefined;
+  if (from === undefined) return undefined;
+  return { from, to, phase: stance.sending.some((number) => number !== to) ? 'switching' : 'draining' };
 }
 
 /** What tells one refusal from another. */

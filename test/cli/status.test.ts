@@ -56,6 +56,50 @@ NOT encrypted: n1, wireguard is on but none of 2 peers is routed, for 4s
 `,
   },
   {
+    name: 'a rotation is under way, and who holds it up',
+    in: status({
+      rotation: { from: 1, to: 2, phase: 'draining' },
+      waiting: [
+        { node: 'n3', code: 'NOT_SWITCHED', message: 'n3 still sends on generation 1: see sheath peers n3' },
+      ],
+    }),
+    well: true,
+    want: `\
+Encrypted: n1 to all 2 peers, wireguard generation 1, permissive, for 12m
+  note: goes from generation 1 to 2: the old one is withdrawn when it is silent
+  note: waits: n3 still sends on generation 1: see sheath peers n3
+`,
+  },
+  {
+    name: 'what the configuration leaves open, or asks in words of a newer version',
+    in: status({
+      config: { clusterPrefixes: { value: [], source: 'default' } },
+      resource: { state: 'followed', observedGeneration: 3, unknownFields: ['quantum'] },
+    }),
+    well: true,
+    want: `\
+Encrypted: n1 to all 2 peers, wireguard generation 1, permissive, for 12m
+  note: clusterPrefixes is empty: a Node may claim any address for its pods;
+      name the ranges that all pods come from
+  note: this version does not know, and does not follow, these fields of the
+      resource: quantum
+`,
+  },
+  {
+    name: 'left out by the selector',
+    in: status({
+      encryption: 'none',
+      state: 'plaintext',
+      peers: [],
+      notSelected:
+        'not selected by nodeSelector {"matchLabels":{"pool":"blue"}} (encryptionmesh/default, generation 2)',
+    }),
+    well: false,
+    want: `\
+NOT encrypted: n1, not selected by nodeSelector {"matchLabels":{"pool":"blue"}} (encryptionmesh/default, generation 2); give it the label, or widen the selector, for 12m
+`,
+  },
+  {
     name: 'switched off, with who said so',
     in: status({
       state: 'plaintext',
