@@ -6,10 +6,9 @@
  * It writes the resource and Events and nothing else, each write naming the resourceVersion that it rests on: one that comes late, from a
  * leader that is none any more, is refused. No node waits for any of it.
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { type Clock, remaining } from '../clock.ts';
-import { GROUP, MESH, MESHES, type MeshStatus, RESOURCE_NAME, VERSION } from '../config/resource.ts';
+import { MESHES, type MeshStatus } from '../config/resource.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
 import type { SaidEvent } from '../kube/events.ts';
@@ -17,12 +16,13 @@ import { reflect } from '../kube/reflector.ts';
 import { WorkQueue } from '../workqueue.ts';
 import { encryptedNodes } from './facts.ts';
 import { wantedFinalizers } from './finalizer.ts';
-import { happenings, lost } from './happenings.ts';
+import { happenings, lost, orphaned } from './happenings.ts';
 import { keepMesh, newest, type SeenMesh } from './mesh.ts';
 import type { ClusterNode } from './node.ts';
 import { ClusterNodes } from './nodes.ts';
 import { schedule } from './schedule.ts';
 import { meshStatus } from './status.ts';
+import { MeshWriter, NotLeading, type Written } from './writer.ts';
 
 export interface ControllerParts {
   readonly client: KubeClient;
@@ -41,32 +41,34 @@ export interface ControllerCounters {
   error(part: string, code: string): void;
 }
 
-export type Written = 'status' | 'finalizers' | 'generation';
-
 /** Milliseconds between two turns, and so between two writes of the status. */
 const PACE = 1_000;
 /** A turn at least this often: conditions depend on the clock. */
 const REST = 30_000;
-const FIELD_MANAGER = 'sheath-controller';
 
 export class Controller {
   readonly #parts: ControllerParts;
   readonly #queue: WorkQueue<'turn'>;
   readonly #nodes: ClusterNodes;
+  readonly #writer: MeshWriter;
   readonly #ending = new AbortController();
   #seen: SeenMesh | undefined;
   #meshListed = false;
-  /** What our last write was answered, until the watch shows it. */
-  #written: SeenMesh | undefined;
-  /** What we sent as the status, and what the API server made of it: it drops what its schema does not know. */
-  #sent: { readonly status: MeshStatus; readonly kept: MeshStatus | undefined } | undefined;
   #turnedAt = Number.NEGATIVE_INFINITY;
   #encrypted: ReadonlySet<string> = new Set();
   #status: MeshStatus | undefined;
+  /** What the last turn was about. */
+  #last: SeenMesh | undefined;
 
   constructor(parts: ControllerParts) {
     this.#parts = parts;
-    const { client, clock, random } = parts;
+    const { client, clock, random, leading, count } = parts;
+    this.#writer = new MeshWriter({
+      client,
+      leading,
+      onWrite: (what) => count.write(what),
+      signal: this.#ending.signal,
+    });
     this.#queue = new WorkQueue({
       work: () => this.#turn(),
       failed: (_key, error) => this.#failed('turn', error),
@@ -130,14 +132,17 @@ export class Controller {
     if (early > 0) return this.#queue.addAfter('turn', early);
     this.#turnedAt = clock.now();
     this.#queue.addAfter('turn', REST);
-    const mesh = newest(this.#seen, this.#written);
-    if (mesh === undefined) return this.#forget();
+    const mesh = newest(this.#seen, this.#writer.written);
+    if (mesh === undefined) return this.#forget(nodes);
+    this.#last = mesh;
     const startedAt = performance.now();
     await this.#tend(mesh, nodes);
     count.turn((performance.now() - startedAt) / 1000);
   }
 
-  #forget(): void {
+  #forget(nodes: readonly ClusterNode[]): void {
+    for (const event of this.#last === undefined ? [] : orphaned(this.#last, nodes)) this.#parts.say(event);
+    this.#last = undefined;
     this.#status = undefined;
     this.#encrypted = new Set();
   }
@@ -148,52 +153,15 @@ export class Controller {
     if (held === undefined) return;
     const status = meshStatus({ mesh: held, nodes, previous: held.status, now });
     const turned = { mesh: held, nodes, previous: held.status, status, now };
-    const mesh = await this.#say(held, status);
+    const mesh = await this.#writer.status(held, status);
     this.#status = status;
     for (const event of [...happenings(turned), ...lost(turned, this.#encrypted)]) this.#parts.say(event);
     this.#encrypted = new Set(encryptedNodes(turned).map(({ name }) => name));
     const next = schedule({ mesh, nodes, status, now });
     if (next.kind === 'wait') this.#queue.addAfter('turn', Math.min(REST, next.until - now));
-    if (next.kind === 'raise') await this.#raise(mesh, next.generation);
-  }
-
-  /** Undefined when there is nothing left to speak of. */
-  async #finalize(mesh: SeenMesh, nodes: readonly ClusterNode[]): Promise<SeenMesh | undefined> {
-    const finalizers = wantedFinalizers(mesh, nodes);
-    if (finalizers === undefined) return mesh;
-    const { deletionTimestamp } = mesh.metadata;
-    const written = await this.#write('finalizers', mesh, { metadata: { finalizers } });
-    if (deletionTimestamp === undefined || finalizers.length > 0) return written;
-    this.#parts.log.info({ event: 'released' }, 'every node is off: the resource may go');
-    return undefined;
-  }
-
-  async #say(mesh: SeenMesh, status: MeshStatus): Promise<SeenMesh> {
-    const same = isDeepStrictEqual(mesh.status, status);
-    const told = isDeepStrictEqual(this.#sent, { status, kept: mesh.status });
-    if (same || told) return mesh;
-    const { client, count } = this.#parts;
-    const { resourceVersion, uid } = mesh.metadata;
-    this.#requireLead();
-    const object = {
-      apiVersion: `${GROUP}/${VERSION}`,
-      kind: 'EncryptionMesh',
-      metadata: { name: RESOURCE_NAME, uid, resourceVersion },
-      status,
-    };
-    const answer = await client.apply(`${MESH}/status`, object, {
-      fieldManager: FIELD_MANAGER,
-      force: true,
-      signal: this.#ending.signal,
-    });
-    count.write('status');
-    const written = this.#wrote(answer);
-    this.#sent = { status, kept: written.status };
-    return written;
-  }
-
-  async #raise(mesh: SeenMesh, generation: number): Promise<void> {
-    await this.#write('generation', mesh, { spec: { generation } });
+    if (next.kind !== 'raise') return;
+    const { generation } = next;
+    await this.#writer.generation(mesh, generation);
     this.#parts.log.info(
       { event: 'rotation', generation },
       `scheduled: rotation to generation ${generation}`,
@@ -201,29 +169,15 @@ export class Controller {
     this.#turnDue();
   }
 
-  async #write(
-    what: Written,
-    mesh: SeenMesh,
-    patch: { metadata?: object; spec?: object },
-  ): Promise<SeenMesh> {
-    const { client, count } = this.#parts;
-    const { resourceVersion } = mesh.metadata;
-    this.#requireLead();
-    const body = { ...patch, metadata: { ...patch.metadata, resourceVersion } };
-    const answer = await client.merge(MESH, body, { signal: this.#ending.signal });
-    count.write(what);
-    return this.#wrote(answer);
-  }
-
-  #wrote(answer: unknown): SeenMesh {
-    const written = keepMesh(answer);
-    if (written === undefined) throw new KubeError('MALFORMED', `${MESH}: the answer is not the resource`);
-    this.#written = written;
-    return written;
-  }
-
-  #requireLead(): void {
-    if (!this.#parts.leading() || this.#ending.signal.aborted) throw new NotLeading();
+  /** Undefined when there is nothing left to speak of. */
+  async #finalize(mesh: SeenMesh, nodes: readonly ClusterNode[]): Promise<SeenMesh | undefined> {
+    const finalizers = wantedFinalizers(mesh, nodes);
+    if (finalizers === undefined) return mesh;
+    const { deletionTimestamp } = mesh.metadata;
+    const written = await this.#writer.finalizers(mesh, finalizers);
+    if (deletionTimestamp === undefined || finalizers.length > 0) return written;
+    this.#parts.log.info({ event: 'released' }, 'every node is off: the resource may go');
+    return undefined;
   }
 
   #failed(part: string, error: unknown): void {
@@ -242,8 +196,4 @@ export class Controller {
   #trouble(part: string, error: KubeError | undefined): void {
     if (error !== undefined && error.code !== 'GONE') this.#failed(part, error);
   }
-}
-
-class NotLeading extends Error {
-  override readonly message = 'no longer the leader';
 }

@@ -1,5 +1,5 @@
 /** What is worth an Event, from what was said before and what is said now. */
-import { notEncrypted } from '../../mesh/progress.ts';
+import { notEncrypted, notOff } from '../../mesh/progress.ts';
 import { type Condition, GROUP, type MeshStatus, RESOURCE_NAME, VERSION } from '../config/resource.ts';
 import type { EventAbout, SaidEvent } from '../kube/events.ts';
 import { conditionOf } from './conditions.ts';
@@ -31,6 +31,19 @@ export function lost(
     const why = before.has(node.name) ? notEncrypted(node, driver) : undefined;
     return why === undefined ? [] : [warning(aboutNode(node), 'NotEncrypted', why.reason)];
   });
+}
+
+/** The resource went, and nodes go on with what it said last. */
+export function orphaned(mesh: SeenMesh, nodes: readonly ClusterNode[]): readonly SaidEvent[] {
+  const on = nodes.filter((node) => notOff(node) !== undefined).length;
+  if (on === 0) return [];
+  return [
+    warning(
+      aboutMesh(mesh),
+      'ResourceGone',
+      `EncryptionMesh ${RESOURCE_NAME} is gone while ${on} nodes are encrypted or shut: what it said last stays in force there; make it again with sheath enable, or switch off with sheath disable`,
+    ),
+  ];
 }
 
 function rotations({ mesh, previous, status, now }: Turned): readonly SaidEvent[] {

@@ -191,6 +191,7 @@ async function createAgain(lab: ControllerLab): Promise<void> {
   await lab.delete();
   await lab.patch({ metadata: { finalizers: null } }).catch(() => undefined);
   await lab.gone();
+  await lab.says('default ResourceGone');
   await lab.create(SPEC);
   await lab.becomes('spoken of', ({ status }) => status?.nodes?.summary === '1/2');
 }
