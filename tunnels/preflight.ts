@@ -3,11 +3,10 @@ import { access, constants, readFile } from 'node:fs/promises';
 import { hasKernelWireGuard } from 'wireguard-tools-wrapper';
 import type { MeshConfig } from '../mesh/types.ts';
 import { doorRefused } from './checks/door.ts';
-import { droppedBefore } from './checks/firewalls.ts';
+import { firewallsBefore } from './checks/firewalls.ts';
 import { foreignThings } from './checks/foreign.ts';
-import { takenUdpPorts } from './checks/udp-ports.ts';
-import { ourSlots, SMALLEST_UNDERLAY, smallUnderlays } from './checks/underlay.ts';
-import { DEVICE_NAMES } from './devices/devices.ts';
+import { portsTaken } from './checks/udp-ports.ts';
+import { smallUnderlays } from './checks/underlay.ts';
 import { openNetlink } from './netlink/rtnetlink.ts';
 import { runProgram } from './parts.ts';
 import type { DataplaneOptions } from './ports.ts';
@@ -64,7 +63,7 @@ export async function preflight(options: PreflightOptions): Promise<Preflight> {
 
 const NONE: readonly string[] = [];
 
-/** What other programs have of what the mesh needs; whatever cannot be looked at is not held against the machine. */
+/** What other programs have of what the mesh needs; what cannot be looked at is not held against the machine. */
 async function inTheWay(
   options: PreflightOptions,
   { routing, wireguard }: Pick<MeshConfig, 'routing' | 'wireguard'>,
@@ -73,39 +72,14 @@ async function inTheWay(
   const netlink = (options.netlink ?? openNetlink)();
   const programs = { run: options.run ?? runProgram, nft: options.nft ?? 'nft' };
   try {
-    const [ours, taken] = [await ourSlots(netlink), await takenUdpPorts()];
-    const slots = DEVICE_NAMES.map((_, slot) => ({ slot, port: wireguard.port + slot }));
-    const ports = slots.filter(({ slot, port }) => !ours.has(slot) && taken.has(port));
-    const foreign = await foreignThings({ ...options, stateDir: NOWHERE }, routing);
-    const small = await smallUnderlays(netlink);
-    const door = strict ? await doorRefused(routing, programs) : undefined;
-    const dropped = new Map<string, number[]>();
-    for (const { port } of slots) {
-      for (const chain of await droppedBefore(port, programs))
-        dropped.set(chain, [...(dropped.get(chain) ?? []), port]);
-    }
-    return [
-      ...ports.map(
-        ({ port }) =>
-          `wireguard: UDP port ${port} is taken by another program; free it, or choose another with --wireguard-port`,
-      ),
-      ...(door === undefined
-        ? []
-        : [
-            `strict: this kernel's nf_tables refuses the rules of the door (${door}); Linux 6.2 or its module nft_objref is needed, and nft 1.0`,
-          ]),
-      ...foreign.map(({ message }) => `wireguard: ${message}`),
-      ...small.map(
-        ({ name, mtu }) =>
-          `wireguard: the MTU of ${name} is ${mtu}, and a tunnel that carries IPv6 needs ${SMALLEST_UNDERLAY}; raise it`,
-      ),
-      ...[...dropped].map(
-        ([chain, all]) =>
-          `firewall: ${chain} drops what nobody lets pass, and no rule of it names UDP port ${all.join(' or ')}; let these in from the other nodes`,
-      ),
-    ];
-  } catch {
-    return NONE;
+    const found = await Promise.allSettled([
+      portsTaken(wireguard.port, netlink),
+      foreignThings({ ...options, stateDir: NOWHERE }, routing),
+      smallUnderlays(netlink),
+      strict ? doorRefused(routing, programs) : [],
+      firewallsBefore(wireguard.port, programs),
+    ]);
+    return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
   } finally {
     netlink.close();
   }

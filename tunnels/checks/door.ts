@@ -6,11 +6,10 @@ import { replacement } from '../firewall/transaction.ts';
 import type { Runner } from '../ports.ts';
 import { anyPlan, PREFIXES } from './foreign.ts';
 
-/** @returns what is wrong; undefined: it can. */
 export async function doorRefused(
   routing: RoutingConfig,
   programs: { readonly run: Runner; readonly nft: string },
-): Promise<string | undefined> {
+): Promise<readonly string[]> {
   const plan = anyPlan(routing);
   const strict = { ...plan, mode: 'strict', clusterPrefixes: PREFIXES, nodePrefixes: PREFIXES } as const;
   // Under names that nothing has: of the tables that are there nothing is asked.
@@ -19,7 +18,9 @@ export async function doorRefused(
   return createNft(programs)
     .check(commands)
     .then(
-      () => undefined,
-      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+      () => [],
+      (error: unknown) => [
+        `strict: this machine's nf_tables refuses the rules of the door (${String(error)}); Linux 6.2 or its module nft_objref is needed, and nft 1.0`,
+      ],
     );
 }

@@ -2,6 +2,7 @@
  * Another's firewall before our ports, as far as it can be seen: a chain of what comes in that drops what nobody let pass, in rules of
  * which none names the port. It may still pass (a rule for all of a network), so this is a hint and no verdict.
  */
+import { DEVICE_NAMES } from '../devices/devices.ts';
 import type { Runner } from '../ports.ts';
 
 interface Programs {
@@ -9,8 +10,21 @@ interface Programs {
   readonly nft: string;
 }
 
+/** Of the ports of both slots. @param port of slot 0 */
+export async function firewallsBefore(port: number, programs: Programs): Promise<readonly string[]> {
+  const dropped = new Map<string, number[]>();
+  for (const [slot] of DEVICE_NAMES.entries()) {
+    for (const chain of await droppedBefore(port + slot, programs))
+      dropped.set(chain, [...(dropped.get(chain) ?? []), port + slot]);
+  }
+  return [...dropped].map(
+    ([chain, ports]) =>
+      `firewall: ${chain} drops what nobody lets pass, and no rule of it names UDP port ${ports.join(' or ')}; let these in from the other nodes`,
+  );
+}
+
 /** @returns what drops, in words: `iptables INPUT`. Empty where nothing is seen, or the programs are not there. */
-export async function droppedBefore(port: number, programs: Programs): Promise<readonly string[]> {
+async function droppedBefore(port: number, programs: Programs): Promise<readonly string[]> {
   const found = [
     await iptablesDrops('iptables', port, programs),
     await iptablesDrops('ip6tables', port, programs),

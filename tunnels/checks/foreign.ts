@@ -1,7 +1,6 @@
 /** What is in the way of a mesh on this machine and not ours, found by a `set` that reads the kernel and writes nothing. */
 import { parsePrefix } from '../../mesh/prefix.ts';
 import type { DevicePlan, MeshPlan, RoutingConfig } from '../../mesh/types.ts';
-import type { DataplaneError } from '../dataplane.ts';
 import { DEVICE_NAMES } from '../devices/devices.ts';
 import { Outcome } from '../failure.ts';
 import { createParts } from '../parts.ts';
@@ -15,7 +14,7 @@ export const PREFIXES = ['192.0.2.0/24', '2001:db8::/64'].flatMap((text) => pars
 export async function foreignThings(
   options: DataplaneOptions,
   routing: RoutingConfig,
-): Promise<readonly DataplaneError[]> {
+): Promise<readonly string[]> {
   const parts = createParts(options, { dry: true });
   try {
     const outcome = new Outcome();
@@ -24,7 +23,9 @@ export async function foreignThings(
       { plan: anyPlan(routing), routes: { routes: [], rules: [] }, privateKey: noKey },
       outcome,
     );
-    return outcome.errors.filter(({ code }) => code.endsWith('_FOREIGN'));
+    return outcome.errors
+      .filter(({ code }) => code.endsWith('_FOREIGN'))
+      .map(({ message }) => `wireguard: ${message}`);
   } finally {
     parts.driver.close();
     parts.firewall.close();
