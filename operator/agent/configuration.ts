@@ -1,7 +1,7 @@
 /** The agent's configuration, put together: what people said here, the resource as the disk and the API server have it, and our own labels. */
 import type { Logger } from 'pino';
+import type { AgentFacts, MeshConfig } from '../../mesh/types.ts';
 import { preflight } from '../../tunnels/preflight.ts';
-import { resolveConfig } from '../config/resolve.ts';
 import type { Labels } from '../config/selector.ts';
 import { type FollowOptions, ResourceFollower } from '../resource/follow.ts';
 import { loadResource } from '../resource/kept.ts';
@@ -11,28 +11,26 @@ import type { LiveConfig } from './live.ts';
 import type { AgentOptions } from './run.ts';
 
 export class Configuration {
+  readonly #options: AgentOptions;
   readonly #layered: LayeredConfig;
   readonly #kept: unknown;
-  readonly #stateDir: string;
   readonly #log: Logger;
+  #facts: Pick<AgentFacts, 'version' | 'cannot'>;
+  /** What the findings rest on, as text. */
+  #examined = '';
   /** Of our own Node; set by whoever knows it. */
   labels: () => Labels | undefined = () => undefined;
 
-  private constructor(parts: {
-    kept: unknown;
-    cannot: readonly string[];
-    options: AgentOptions;
-    log: Logger;
-  }) {
-    const { kept, cannot, options, log } = parts;
+  private constructor({ kept, options, log }: { kept: unknown; options: AgentOptions; log: Logger }) {
+    this.#options = options;
+    this.#facts = { version: options.version, cannot: [] };
     this.#layered = new LayeredConfig({
       layers: options.layers,
-      facts: { version: options.version, cannot },
+      facts: () => this.#facts,
       labels: () => this.labels(),
     });
     if (kept !== undefined) this.#layered.keptBefore(kept);
     this.#kept = kept;
-    this.#stateDir = options.stateDir;
     this.#log = log;
   }
 
@@ -41,7 +39,9 @@ export class Configuration {
     const kept = await loadResource(options.stateDir, (path, error) =>
       log.warn({ event: 'resource', path, err: error }, `${path} is damaged: begin without it`),
     );
-    return new Configuration({ kept, cannot: await findings(options), options, log });
+    const configuration = new Configuration({ kept, options, log });
+    await configuration.#examine();
+    return configuration;
   }
 
   get live(): () => LiveConfig {
@@ -55,22 +55,46 @@ export class Configuration {
   follower(
     options: Pick<FollowOptions, 'client' | 'clock' | 'random' | 'onChange' | 'onProblems'>,
   ): ResourceFollower {
+    const onChange = () => {
+      options.onChange();
+      void this.#examine().then((moved) => moved && options.onChange());
+    };
     return new ResourceFollower({
       ...options,
+      onChange,
       config: this.#layered,
-      stateDir: this.#stateDir,
+      stateDir: this.#options.stateDir,
       kept: this.#kept,
       log: this.#log,
     });
+  }
+
+  /** What this node is unable to do with the configuration as it is now. Never throws. @returns whether that is something new */
+  async #examine(): Promise<boolean> {
+    const { mesh } = this.#layered.live().config;
+    const text = JSON.stringify([mesh.routing, mesh.wireguard]);
+    if (text === this.#examined) return false;
+    this.#examined = text;
+    try {
+      const cannot = await findings(this.#options, mesh);
+      if (text !== this.#examined || cannot.join() === this.#facts.cannot.join()) return false;
+      this.#facts = { ...this.#facts, cannot };
+      return true;
+    } catch (error) {
+      this.#log.warn({ event: 'preflight', err: error }, 'could not look at what this machine can do');
+      return false;
+    }
   }
 }
 
 const NO_IPSEC = 'ipsec: not in this version of sheath';
 
-/** What this node is unable to do: what people read before they ask it to. */
-async function findings({ layers, dataplane }: AgentOptions): Promise<readonly string[]> {
+/** What people read before they ask a node for it. */
+async function findings(
+  { dataplane }: AgentOptions,
+  mesh: Pick<MeshConfig, 'routing' | 'wireguard'>,
+): Promise<readonly string[]> {
   // Whoever brings a kernel of their own is not asked about this machine's.
   if (dataplane !== undefined) return [NO_IPSEC];
-  const { mesh } = resolveConfig(layers);
   return [...(await preflight({ userspace: mesh.wireguard.userspace, mesh })).cannot, NO_IPSEC];
 }

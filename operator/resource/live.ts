@@ -18,7 +18,8 @@ import { type Mesh, parseMesh, resourceLayer } from './parse.ts';
 export interface LayeredConfigOptions {
   /** What people said on this machine: `loadLayers`, best first. */
   readonly layers: readonly Layer[];
-  readonly facts: Pick<AgentFacts, 'version' | 'cannot'>;
+  /** The same object until something changed. */
+  readonly facts: () => Pick<AgentFacts, 'version' | 'cannot'>;
   /** Of our own Node; undefined while it is not known. */
   readonly labels: () => Labels | undefined;
 }
@@ -106,17 +107,17 @@ export class LayeredConfig {
   /** The same object until something changed. */
   live(): LiveConfig {
     const labels = this.#options.labels();
-    const of = [this.#good, this.#heard, this.#state, labels];
+    const facts = this.#options.facts();
+    const of = [this.#good, this.#heard, this.#state, labels, facts];
     const made = this.#made;
     if (made?.of.every((input, at) => input === of[at]) === true) return made.value;
-    const value = this.#make(labels);
+    const value = this.#make(labels, facts);
     this.#made = { of, value };
     return value;
   }
 
-  #make(labels: Labels | undefined): LiveConfig {
+  #make(labels: Labels | undefined, { version, cannot }: Pick<AgentFacts, 'version' | 'cannot'>): LiveConfig {
     const { mesh, config } = this.#good;
-    const { version, cannot } = this.#options.facts;
     const { encryption, nodeSelector } = config.view;
     const source = encryption?.source ?? 'default';
     const isOff = config.spec.encryption === 'none';

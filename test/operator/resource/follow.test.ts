@@ -15,6 +15,8 @@ import { until } from '../agents.ts';
 
 const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 
+const FACTS = { version: '9', cannot: [] };
+
 /** What waits on purpose waits a hundredth of it. */
 const hasty: Clock = {
   now: () => Date.now(),
@@ -40,7 +42,7 @@ describe('the resource at the real API server', function () {
     folder = await mkdtemp(join(tmpdir(), 'sheath-resource-'));
     const access = { kubeconfig: server.kubeconfigPath, environment: {} };
     const { client } = await openCluster(access, 'sheath-test');
-    config = new LayeredConfig({ layers: [], facts: { version: '9', cannot: [] }, labels: () => ({}) });
+    config = new LayeredConfig({ layers: [], facts: () => FACTS, labels: () => ({}) });
     const follower = new ResourceFollower({
       config,
       client,

@@ -3,6 +3,8 @@ import type { Layer } from '../../../operator/config/load.ts';
 import { loadLayers } from '../../../operator/config/load.ts';
 import { LayeredConfig } from '../../../operator/resource/live.ts';
 
+const FACTS = { version: '9', cannot: [] };
+
 function resource(spec: object, generation = 1, more: object = {}): object {
   return { metadata: { name: 'default', uid: 'u1', generation, ...more }, spec };
 }
@@ -14,7 +16,7 @@ interface Setting {
 
 async function layered({ flags = {}, labels = {} }: Setting = {}): Promise<LayeredConfig> {
   const layers: readonly Layer[] = await loadLayers({ flags, environment: {} });
-  return new LayeredConfig({ layers, facts: { version: '9', cannot: [] }, labels: () => labels });
+  return new LayeredConfig({ layers, facts: () => FACTS, labels: () => labels });
 }
 
 function take(config: LayeredConfig, object: object): boolean {
@@ -177,7 +179,7 @@ describe('the configuration that an agent follows', () => {
       const layers = await loadLayers({ flags: {}, environment: {} });
       const config = new LayeredConfig({
         layers,
-        facts: { version: '9', cannot: [] },
+        facts: () => FACTS,
         labels: () => labels.at(-1),
       });
       strictable(config, { matchLabels: { pool: 'blue' } });
@@ -195,7 +197,7 @@ describe('the configuration that an agent follows', () => {
       const layers = await loadLayers({ flags: {}, environment: {} });
       const config = new LayeredConfig({
         layers,
-        facts: { version: '9', cannot: [] },
+        facts: () => FACTS,
         labels: () => undefined,
       });
       strictable(config, { matchLabels: { pool: 'blue' } });
