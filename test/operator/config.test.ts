@@ -153,10 +153,7 @@ describe('configuration', () => {
         refusal('CONFIG_INVALID', /podRulePriority 94 \(default\) must be lower/),
       ));
 
-    for (const flags of [
-      { encryption: 'ipsec' },
-      { wireguardThreadedNapi: 'on' },
-    ]) {
+    for (const flags of [{ encryption: 'ipsec' }, { wireguardThreadedNapi: 'on' }]) {
       it(`what it cannot do yet: ${JSON.stringify(flags)}`, () =>
         assert.rejects(
           resolved({ flags }),
