@@ -24,7 +24,8 @@ Examples:
   sheath agent --node-name n1 --encryption none     take everything back
 
 Each setting is taken from its flag, else its variable (--wireguard-port is
-SHEATH_WIREGUARD_PORT), else --config, else its default.
+SHEATH_WIREGUARD_PORT), else --config, else the EncryptionMesh named default,
+which is followed as it changes, else its default.
 SIGTERM stops the agent and leaves the tunnels up: a restart loses no packet.`;
 
 type Options = Pick<
