@@ -7,7 +7,14 @@ import { fileURLToPath } from 'node:url';
 import { type CaptureReport, startCapture } from '../../../lab/capture/start.ts';
 import { agentStatus, nodeNamed, untilAgents } from '../../../lab/nodes/agents.ts';
 import type { Lab } from '../../../lab/nodes/folder.ts';
-import { labDown, labUp, runInNode, type Settings, setEncryption } from '../../../lab/nodes/lab.ts';
+import {
+  type LabOptions,
+  labDown,
+  labUp,
+  runInNode,
+  type Settings,
+  setEncryption,
+} from '../../../lab/nodes/lab.ts';
 import { run } from '../../../lab/processes.ts';
 import type { TrafficReport } from '../../../lab/traffic/report.ts';
 import type { TrafficOptions } from '../../../lab/traffic/run.ts';
@@ -34,19 +41,21 @@ export class Mesh {
     this.lab = lab;
   }
 
-  /** Network and API; no agents yet. */
-  static async create(): Promise<Mesh> {
+  /** Network and API; no agents yet, unless they are asked for. */
+  static async create(options: LabOptions = { withoutAgents: true }): Promise<Mesh> {
     const program = `${ROOT}dist/sheath.mjs`;
     if (!existsSync(program)) execFileSync(process.execPath, [`${ROOT}bundle.mjs`], { stdio: 'ignore' });
-    await labDown(NAME);
+    const { name = NAME } = options;
+    await labDown(name);
     const server = await startKubeApiserver();
     try {
       const lab = await labUp({
-        name: NAME,
+        name,
         nodes: 3,
         ipv6: true,
         kubeconfig: server.kubeconfigPath,
-        withoutAgents: true,
+        patience: PATIENCE,
+        ...options,
         program: [process.execPath, program],
       });
       return new Mesh(server, lab);
@@ -57,13 +66,17 @@ export class Mesh {
   }
 
   async close(): Promise<void> {
-    await labDown(NAME);
+    await labDown(this.lab.name);
     await this.server.stop();
   }
 
   /** Starts every agent with `--encryption` and the flags, and resolves when all of them are where they should be. */
   async switchTo(encryption: 'none' | 'wireguard', settings: Settings = {}): Promise<void> {
-    this.lab = await setEncryption(NAME, encryption, { patience: PATIENCE, agentFlags: [], ...settings });
+    this.lab = await setEncryption(this.lab.name, encryption, {
+      patience: PATIENCE,
+      agentFlags: [],
+      ...settings,
+    });
   }
 
   on(node: string, command: string): Promise<string> {
@@ -75,7 +88,7 @@ export class Mesh {
   }
 
   inPod(pod: string, command: string): Promise<string> {
-    return run(['ip', 'netns', 'exec', `sheath.${NAME}.${pod}`, 'sh', '-c', command]);
+    return run(['ip', 'netns', 'exec', `sheath.${this.lab.name}.${pod}`, 'sh', '-c', command]);
   }
 
   async status(node: string): Promise<AgentStatus> {
@@ -91,6 +104,11 @@ export class Mesh {
 
   kubectl(...args: readonly string[]): Promise<string> {
     return run(['kubectl', '--kubeconfig', this.server.kubeconfigPath, ...args]);
+  }
+
+  /** The very command that a person types; what it says. */
+  async sheath(...args: readonly string[]): Promise<string> {
+    return run([...this.lab.spec.program, ...args, '--kubeconfig', this.server.kubeconfigPath]);
   }
 
   /** Traffic and capture, for as long as `work` takes and a second more. */
