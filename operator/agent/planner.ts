@@ -44,6 +44,7 @@ export class Planner {
   readonly #claimsRead = new ClaimsRead();
   readonly #evidencePace = new EvidencePace();
   readonly #podsPace = new EvidencePace(PODS_PACE);
+  #source: MeshConfig['prefixSource'] | undefined;
   #made: { readonly plan: MeshPlan; readonly of: readonly unknown[] } | undefined;
 
   constructor(options: PlannerOptions) {
@@ -56,6 +57,7 @@ export class Planner {
     const { records, clock, kernel, reached } = this.#options;
     this.reserved = reached.list();
     this.evidence = forgetGone(this.evidence, records.records());
+    this.#forSource(basis.config.prefixSource);
     let plan = this.#planned(basis);
     // Until it is read anew, what was known decides: who is in force stays.
     const unsure = [...plan.contested, ...this.#claimsRead.outdated(this.evidence, records.records())];
@@ -76,6 +78,13 @@ export class Planner {
     }
     this.plan = plan;
     return plan;
+  }
+
+  /** What one source vouches for is nothing to another. */
+  #forSource(source: MeshConfig['prefixSource']): void {
+    if (this.#source !== undefined && this.#source !== source && this.evidence.nodes.size > 0)
+      this.evidence = { ...this.evidence, nodes: new Map() };
+    this.#source = source;
   }
 
   /** With nobody else in it. */
