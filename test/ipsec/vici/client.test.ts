@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ViciClient } from '../../../tunnels/ipsec/vici/client.ts';
+import { FrameReader, frame } from '../../../tunnels/ipsec/vici/frame.ts';
+import { decodeMessage, encodeMessage, type Message } from '../../../tunnels/ipsec/vici/message.ts';
+
+const CONFIRM = Buffer.from([5]);
+const response = (message: Message) => Buffer.concat([Buffer.from([1]), encodeMessage(message)]);
+const event = (name: string, message: Message) =>
+  Buffer.concat([Buffer.from([7, name.length]), Buffer.from(name), encodeMessage(message)]);
+
+type Script = (command: string, message: unknown, reply: (packet: Buffer) => void, socket: Socket) => void;
+
+/** Plays charon: what it answers to a command is the test's to say. */
+class Charon {
+  readonly path: string;
+  readonly registered = new Set<string>();
+  readonly #folder = mkdtempSync(join(tmpdir(), 'sheath-vici-'));
+  readonly #sockets = new Set<Socket>();
+  #server: Server | undefined;
+  script: Script = (_command, _message, reply) => reply(response({}));
+
+  constructor() {
+    this.path = join(this.#folder, 'charon.vici');
+  }
+
+  async start(): Promise<void> {
+    const server = createServer((socket) => this.#serve(socket));
+    this.#server = server;
+    await new Promise<void>((resolve) => server.listen(this.path, resolve));
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+    this.registered.clear();
+    await new Promise((resolve) => this.#server?.close(resolve));
+  }
+
+  emit(name: string, message: Message): void {
+    for (const socket of this.#sockets) socket.write(frame(event(name, message)));
+  }
+
+  async end(): Promise<void> {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket);
+    const reader = new FrameReader();
+    const reply = (packet: Buffer) => void socket.write(frame(packet));
+    socket.on('error', () => undefined);
+    socket.on('data', (piece) => {
+      for (const segment of reader.push(piece)) {
+        const [type = 0, length = 0] = segment;
+        const name = segment.toString('utf8', 2, 2 + length);
+        if (type === 3) this.registered.add(name);
+        if (type === 4) this.registered.delete(name);
+        if (type !== 0) reply(name === 'none' ? Buffer.from([6]) : CONFIRM);
+        else this.script(name, decodeMessage(segment.subarray(2 + length)), reply, socket);
+      }
+    });
+  }
+}
+
+describe('VICI client', () => {
+  let charon: Charon;
+  let client: ViciClient;
+  beforeEach(async () => {
+    charon = new Charon();
+    await charon.start();
+    client = new ViciClient({ socket: charon.path, timeout: 2000 });
+  });
+  afterEach(async () => {
+    client.close();
+    await charon.end();
+  });
+
+  it('asks one thing after the other, however many ask', async () => {
+    let busy = 0;
+    charon.script = (command, _message, reply) => {
+      assert.equal(busy++, 0);
+      setTimeout(() => {
+        busy--;
+        reply(response({ command }));
+      }, 1);
+    };
+    const commands = Array.from({ length: 20 }, (_, i) => `c${i}`);
+    const answers = await Promise.all(commands.map((command) => client.request(command)));
+    assert.deepEqual(
+      answers.map(({ command }) => command),
+      commands,
+    );
+  });
+
+  it("hands on charon's own words when it refuses", async () => {
+    charon.script = (_command, _message, reply) =>
+      reply(response({ success: 'no', errmsg: 'no such child' }));
+    await assert.rejects(client.request('initiate'), {
+      code: 'VICI_REFUSED',
+      message: 'charon refused "initiate": no such child',
+    });
+    charon.script = (_command, _message, reply) => reply(Buffer.from([2]));
+    await assert.rejects(client.request('dance'), { code: 'VICI_UNKNOWN' });
+    await assert.rejects(
+      client.subscribe('none', () => undefined, AbortSignal.timeout(5000)),
+      {
+        code: 'VICI_UNKNOWN',
+      },
+    );
+    charon.script = (_command, _message, reply) => reply(response({ success: 'yes' }));
+    assert.deepEqual({ ...(await client.request('initiate')) }, { success: 'yes' });
+  });
+
+  it('streams the events of a command, and those only', async () => {
+    charon.script = (_command, _message, reply) => {
+      reply(event('other', { n: 'x' }));
+      for (const n of ['1', '2', '3']) reply(event('list-sa', { n }));
+      reply(response({}));
+    };
+    const seen: unknown[] = [];
+    const onEvent = (message: { n?: unknown }) => void seen.push(message.n);
+    await client.stream('list-sas', 'list-sa', { onEvent });
+    await client.stream('list-sas', 'list-sa', { onEvent });
+    assert.deepEqual(seen, ['1', '2', '3', '1', '2', '3']);
+    assert.deepEqual([...charon.registered], []);
+  });
+
+  it('a subscription outlives a stream of the same event, and a restart of charon', async () => {
+    const seen: unknown[] = [];
+    const stop = new AbortController();
+    await client.subscribe('child-updown', (message) => void seen.push(message.n), stop.signal);
+    await client.stream('x', 'child-updown', { onEvent: () => undefined });
+    charon.emit('child-updown', { n: '1' });
+    await until(() => seen.length === 1);
+    await charon.stop();
+    await charon.start();
+    await until(() => charon.registered.has('child-updown'));
+    charon.emit('child-updown', { n: '2' });
+    await until(() => seen.length === 2);
+    stop.abort();
+    await until(() => charon.registered.size === 0);
+    assert.deepEqual(seen, ['1', '2']);
+  });
+
+  it('what was asked when charon stopped fails, and is not asked again; the next is', async () => {
+    const asked: string[] = [];
+    charon.script = (command, _message, _reply, socket) => {
+      asked.push(command);
+      socket.destroy();
+    };
+    await assert.rejects(client.request('one'), { code: 'VICI_LOST' });
+    charon.script = (command, _message, reply) => {
+      asked.push(command);
+      reply(response({}));
+    };
+    await client.request('two');
+    assert.deepEqual(asked, ['one', 'two']);
+  });
+
+  it('says which socket nobody listens on', async () => {
+    await charon.stop();
+    await assert.rejects(client.request('version'), (error: Error & { code?: string }) => {
+      assert.equal(error.code, 'VICI_UNREACHABLE');
+      assert.match(error.message, /charon\.vici: charon cannot be reached/);
+      return true;
+    });
+    await charon.start();
+    await client.request('version');
+  });
+
+  it('who gives up is told at once, and the answer that comes late is nobody else’s', async () => {
+    const stop = new AbortController();
+    charon.script = (command, _message, reply) => setTimeout(() => reply(response({ command })), 50);
+    const given = client.request('slow', {}, { signal: stop.signal });
+    const queued = client.request('never', {}, { signal: stop.signal });
+    await sleep(10);
+    stop.abort(new Error('enough'));
+    await assert.rejects(given, /enough/);
+    await assert.rejects(queued, /enough/);
+    assert.equal((await client.request('next')).command, 'next');
+  });
+
+  it('an answer that does not come ends the connection, not the client', async () => {
+    charon.script = () => undefined;
+    await assert.rejects(client.request('hang', {}, { timeout: 30 }), { code: 'VICI_TIMEOUT' });
+    charon.script = (_command, _message, reply) => reply(response({ fine: 'yes' }));
+    assert.equal((await client.request('next')).fine, 'yes');
+  });
+
+  it('bytes that are none end the connection with an error', async () => {
+    charon.script = (_command, _message, _reply, socket) =>
+      socket.write(Buffer.from('HTTP/1.1 400 Bad Request'));
+    await assert.rejects(client.request('version'), { code: 'VICI_TOO_LARGE' });
+    charon.script = (_command, _message, reply) => reply(Buffer.from([1, 9, 9]));
+    await assert.rejects(client.request('version'), { code: 'VICI_MALFORMED' });
+    charon.script = (_command, _message, reply) => reply(CONFIRM);
+    await assert.rejects(client.request('version'), { code: 'VICI_MALFORMED' });
+  });
+
+  it('after close nothing is asked', async () => {
+    charon.script = () => undefined;
+    const waiting = client.request('hang');
+    await sleep(20);
+    client.close();
+    await assert.rejects(waiting, { code: 'VICI_CLOSED' });
+    await assert.rejects(client.request('version'), { code: 'VICI_CLOSED' });
+  });
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('waited 5 s in vain');
+    await sleep(5);
+  }
+}
