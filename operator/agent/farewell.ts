@@ -11,6 +11,8 @@ import { takeBack } from './take-back.ts';
 
 /** Milliseconds in which all nodes together may go the orderly way; the manifests give a pod 60 s. */
 export const PATIENCE = 40_000;
+/** When nobody hears us any more, who could: in this time the others' doors open too, for they saw what we saw. */
+export const ALONE = 10_000;
 /** Milliseconds for what is left then. */
 const LAST = 12_000;
 const LOOK = 200;
@@ -20,19 +22,22 @@ export interface Leaving {
   readonly leaving: () => boolean;
   /** Whether the kernel has nothing of ours any more. */
   readonly off: () => boolean;
+  /** Whether the API server takes nothing from us any more. */
+  readonly muted: () => boolean;
   readonly dataplane: Dataplane;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** Aborts when the agent is to end: with `signal`, or later when all goes. */
-export function farewell(signal: AbortSignal, { leaving, off, clock, log }: Leaving): AbortSignal {
+export function farewell(signal: AbortSignal, { leaving, off, muted, clock, log }: Leaving): AbortSignal {
   const ending = new AbortController();
   const end = async (): Promise<void> => {
     const since = clock.now();
     if (leaving() && !off())
       log.info({ event: 'leave' }, 'the resource is being deleted: the agent takes everything back first');
-    while (leaving() && !off() && remaining(since, PATIENCE, clock.now()) > 0) await pause(clock, LOOK);
+    const patience = () => remaining(since, muted() ? ALONE : PATIENCE, clock.now());
+    while (leaving() && !off() && patience() > 0) await pause(clock, LOOK);
     ending.abort(signal.reason);
   };
   if (signal.aborted) void end();

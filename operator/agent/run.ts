@@ -73,12 +73,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const servers = await serve(options, assembled);
     log.info({ event: 'start', version: options.version, api: description }, 'agent started');
     const parting = partingOf(assembled, parts);
+    let nothingLeft = false;
     try {
       await runAll(assembled, farewell(signal, parting));
+      // The doors stay open until then: they also keep the process alive.
+      nothingLeft = await lastRites(parting);
     } finally {
       await Promise.all(servers.map((server) => server.close()));
     }
-    const nothingLeft = await lastRites(parting);
     const { encryption } = configuration.live().config.mesh;
     const after = nothingLeft
       ? ', and left nothing behind'
@@ -93,7 +95,13 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   }
 }
 
-function partingOf({ kernel }: Assembled, { configuration, dataplane, clock, log }: Ingredients): Leaving {
+/** What the API server answers whose rights are gone. */
+const REFUSED: readonly string[] = ['FORBIDDEN', 'UNAUTHORIZED'];
+
+function partingOf(
+  { kernel, publisher }: Assembled,
+  { configuration, dataplane, clock, log }: Ingredients,
+): Leaving {
   return {
     leaving: () =>
       configuration.status.deleting === true && configuration.live().config.mesh.encryption === 'none',
@@ -101,6 +109,7 @@ function partingOf({ kernel }: Assembled, { configuration, dataplane, clock, log
       const { devices, pending, door } = kernel.report;
       return devices.length === 0 && pending.length === 0 && door?.shut !== true;
     },
+    muted: () => REFUSED.includes(publisher.status.reason?.code ?? ''),
     dataplane,
     clock,
     log,

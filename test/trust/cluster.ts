@@ -118,10 +118,10 @@ export class Cluster {
     return this.until(async () => [403, 422].includes((await trying(String(++turn))).status));
   }
 
-  async until(holds: () => Promise<boolean>): Promise<void> {
-    const deadline = performance.now() + 30_000;
+  async until(holds: () => Promise<boolean>, seconds = 30): Promise<void> {
+    const deadline = performance.now() + seconds * 1000;
     while (!(await holds())) {
-      if (performance.now() > deadline) throw new Error('not within 30 s');
+      if (performance.now() > deadline) throw new Error(`not within ${seconds} s`);
       await sleep(100);
     }
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { farewell, type Leaving, lastRites, PATIENCE } from '../../operator/agent/farewell.ts';
+import { ALONE, farewell, type Leaving, lastRites, PATIENCE } from '../../operator/agent/farewell.ts';
 import { createLog } from '../../operator/log.ts';
 import type { Dataplane, DesiredState, Report } from '../../tunnels/dataplane.ts';
 import { settle, VirtualClock } from '../operator/virtual-clock.ts';
@@ -27,10 +27,11 @@ function dataplane(silence: number): { readonly asked: DesiredState[]; readonly 
 
 describe('what SIGTERM means to an agent', () => {
   let clock: VirtualClock;
-  let state: { leaving: boolean; off: boolean };
+  let state: { leaving: boolean; off: boolean; muted: boolean };
   const leaving = (more: Partial<Leaving> = {}): Leaving => ({
     leaving: () => state.leaving,
     off: () => state.off,
+    muted: () => state.muted,
     dataplane: dataplane(0).dataplane,
     clock,
     log: createLog('silent', 'n1'),
@@ -39,7 +40,7 @@ describe('what SIGTERM means to an agent', () => {
 
   beforeEach(() => {
     clock = new VirtualClock();
-    state = { leaving: false, off: false };
+    state = { leaving: false, off: false, muted: false };
   });
 
   it('ends it at once, and leaves the kernel alone, when nothing is being deleted', async () => {
@@ -83,6 +84,18 @@ describe('what SIGTERM means to an agent', () => {
     const end = farewell(signal.signal, leaving());
     signal.abort();
     await clock.advance(PATIENCE - 1_000);
+    assert.equal(end.aborted, false);
+    await clock.advance(2_000);
+    assert.equal(end.aborted, true);
+  });
+
+  it('does not wait for the others when nobody hears it, but for their doors', async () => {
+    state.leaving = true;
+    state.muted = true;
+    const signal = new AbortController();
+    const end = farewell(signal.signal, leaving());
+    signal.abort();
+    await clock.advance(ALONE - 1_000);
     assert.equal(end.aborted, false);
     await clock.advance(2_000);
     assert.equal(end.aborted, true);

@@ -1,0 +1,300 @@
+/**
+ * One life of an agent: the real Mesher, KernelLoop and Publisher on a modelled kernel, disk and API server. Killed, it does nothing
+ * more: what it waited for never comes.
+ */
+import { Keyring } from '../../keys/keyring.ts';
+import type { MeshConfig } from '../../mesh/types.ts';
+import { KernelLoop } from '../../operator/agent/kernel-loop.ts';
+import type { LiveConfig } from '../../operator/agent/live.ts';
+import { Mesher } from '../../operator/agent/mesher.ts';
+import { lookIn, Progress, REST } from '../../operator/agent/pace.ts';
+import { Publisher } from '../../operator/agent/publisher.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
+import { parseNodeMetadata } from '../../operator/kube/node.ts';
+import { ReachedAddresses } from '../../operator/kube/reached.ts';
+import { formatStance } from '../../operator/records/stance.ts';
+import type { Change, Wish } from './api.ts';
+import { ModelDataplane } from './dataplane.ts';
+import { FOLDER } from './disk.ts';
+import type { Machine } from './machine.ts';
+import { ModelRecords } from './records.ts';
+
+const NEVER = new Promise<never>(() => {});
+const DISK_AFTER = 3_000;
+
+export class SimulatedAgent {
+  readonly machine: Machine;
+  readonly records: ModelRecords;
+  readonly mesher: Mesher;
+  readonly kernelLoop: KernelLoop;
+  readonly #publisher: Publisher;
+  readonly #dataplane: ModelDataplane;
+  readonly #progress = new Progress();
+  #config: LiveConfig;
+  #alive = true;
+  #diskWillDo = false;
+  #dirty: ReadonlySet<'turn' | 'look'> = new Set();
+  #working = false;
+  #publishing = false;
+  #publishAgain = false;
+  #dueAt = Number.POSITIVE_INFINITY;
+  #endWatch = () => {};
+
+  constructor(machine: Machine, base: MeshConfig) {
+    this.machine = machine;
+    const { disk, kernel, clock } = machine;
+    const keyring = Keyring.open(FOLDER, { now: () => clock.now(), files: disk.keys, owner: 0 });
+    this.#config =
+      disk.config ??
+      configOf(base, { encryption: 'none', mode: 'permissive', generation: 1, passOver: [] }, 'nothing');
+    this.#base = base;
+    this.records = new ModelRecords(machine.name, disk.knowledge?.nodes);
+    this.#dataplane = new ModelDataplane({
+      kernel,
+      step: () => this.#io(1, 8),
+      publicKey: (generation) => {
+        const key = keyring.get(generation);
+        if (key === undefined) throw new Error(`${machine.name} has no key of generation ${generation}`);
+        return key.publicKey;
+      },
+    });
+    this.kernelLoop = new KernelLoop({
+      dataplane: this.#dataplane,
+      clock,
+      privateKey: () => {
+        throw new Error('not asked for');
+      },
+      onPeer: () => this.#progress.made(clock.now()),
+    });
+    const client = this.#client();
+    this.#publisher = new Publisher({ client, node: machine.name, clock, onPublished: () => {} });
+    this.mesher = new Mesher({
+      live: () => this.#config,
+      client,
+      reached: new ReachedAddresses(),
+      records: this.records,
+      keyring,
+      kernel: this.kernelLoop,
+      publisher: this.#publisher,
+      clock,
+      observe: () => this.#dataplane.observe(),
+      kept: disk.knowledge,
+      keptStance: disk.stance,
+      keep: async (stance) => {
+        await this.#io(1, 5);
+        disk.stanceText = formatStance(stance);
+        await this.#io(0, 1);
+      },
+      onClockBehind: () => {},
+    });
+    keyring.touch(clock.now());
+    this.#touch = () => keyring.touch(clock.now());
+  }
+
+  readonly #base: MeshConfig;
+  readonly #touch: () => void;
+
+  async start(): Promise<void> {
+    const { api, time } = this.machine;
+    if (this.mesher.firstDoor !== undefined) await this.#dataplane.shut();
+    this.machine.started();
+    this.#endWatch = api.watch({
+      node: this.machine.name,
+      replace: (nodes, wish) => {
+        this.records.replace(nodes);
+        this.#own();
+        this.#follow(wish);
+        this.add('turn');
+      },
+      event: (change) => this.#event(change),
+    });
+    time.after(DISK_AFTER, () => {
+      this.#diskWillDo = true;
+      this.add('turn');
+    });
+    this.#every(60_000, () => this.#touch());
+    this.#every(5_000, () => this.#save());
+  }
+
+  kill(): void {
+    this.#alive = false;
+    this.#endWatch();
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  get config(): LiveConfig {
+    return this.#config;
+  }
+
+  disconnected(): void {
+    this.records.connected = false;
+    this.#diskWillDo = true;
+    this.add('turn');
+  }
+
+  add(key: 'turn' | 'look'): void {
+    this.#dirty = new Set([...this.#dirty, key]);
+    if (!this.#working && this.#alive) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    for (let [key] = this.#dirty; key !== undefined && this.#alive; [key] = this.#dirty) {
+      this.#dirty = new Set([...this.#dirty].filter((one) => one !== key));
+      await (key === 'turn' ? this.#turn() : this.#look());
+    }
+    this.#working = false;
+  }
+
+  /** As `Agent` does. */
+  async #turn(): Promise<void> {
+    const { source } = this.records;
+    const { basis } = this.#config;
+    if (source === 'none' || (source === 'disk' && !this.#diskWillDo)) return;
+    if (basis === 'nothing' || (basis !== 'api' && !this.#diskWillDo)) return;
+    const outcome = await this.mesher.turn();
+    if (outcome === undefined) return;
+    void this.#publish();
+    const { clock } = this.machine;
+    const waits = [REST, ...outcome.report.pending.map(({ retryAfter }) => retryAfter)];
+    if (outcome.nextAt !== undefined) waits.push(Math.max(0, outcome.nextAt - clock.now()));
+    this.#later('turn', Math.min(...waits));
+    this.#lookLater();
+  }
+
+  async #look(): Promise<void> {
+    if (await this.kernelLoop.look()) this.add('turn');
+    else this.#lookLater();
+  }
+
+  #lookLater(): void {
+    const wait = lookIn(this.#progress.since(this.machine.clock.now()), 1);
+    if (wait < REST && this.kernelLoop.waits)
+      this.machine.time.after(wait, () => this.#alive && this.add('look'));
+  }
+
+  #later(key: 'turn', ms: number): void {
+    const at = this.machine.time.now() + ms;
+    if (this.#dueAt <= at && this.#dueAt > this.machine.time.now()) return;
+    this.#dueAt = at;
+    this.machine.time.after(ms, () => {
+      if (this.#dueAt === at) this.#dueAt = Number.POSITIVE_INFINITY;
+      this.add(key);
+    });
+  }
+
+  async #publish(): Promise<void> {
+    if (this.#publishing) {
+      this.#publishAgain = true;
+      return;
+    }
+    this.#publishing = true;
+    this.#publishAgain = false;
+    const wait = await this.#publishOnce();
+    this.#publishing = false;
+    if (this.#publishAgain) void this.#publish();
+    else if (wait !== undefined) this.machine.time.after(wait, () => this.#alive && void this.#publish());
+  }
+
+  async #publishOnce(): Promise<number | undefined> {
+    const { wanted } = this.mesher;
+    if (wanted === undefined || this.records.source !== 'api') return undefined;
+    const records = this.records.records();
+    const keyed = records.filter(({ generations }) => generations.length > 0).length;
+    try {
+      const wait = await this.#publisher.publish(wanted, this.records.own(), {
+        nodes: records.length,
+        keyed,
+      });
+      if (wait === undefined && this.mesher.withdrawing) this.add('turn');
+      return wait;
+    } catch {
+      return 500 + this.machine.random() * 500;
+    }
+  }
+
+  #event(change: Change): void {
+    if (change.type === 'wish') this.#follow(change.wish);
+    else {
+      this.records.take(change);
+      this.#own();
+      this.#progress.made(this.machine.clock.now());
+      void this.#publish();
+    }
+    this.add('turn');
+  }
+
+  #follow(wish: Wish): void {
+    this.#config = configOf(this.#base, wish, 'api');
+    this.machine.disk.config = { ...this.#config, basis: 'disk' };
+  }
+
+  #own(): void {
+    const view = this.records.own();
+    const { name, prefix, address } = this.machine;
+    if (view.state !== 'present' || this.mesher.own?.uid === view.metadata.uid) return;
+    const { uid, creationTimestamp } = view.metadata;
+    this.mesher.own = { name, uid, creationTimestamp, podCIDRs: [prefix], addresses: [address] };
+  }
+
+  #save(): void {
+    const { own, evidence } = this.mesher;
+    if (own === undefined || this.records.source !== 'api') return;
+    const { disk, clock } = this.machine;
+    disk.knowledge = { own, evidence, at: clock.now(), nodes: this.records.metadata() };
+  }
+
+  #every(ms: number, work: () => void): void {
+    this.machine.time.after(ms, () => {
+      if (!this.#alive) return;
+      work();
+      this.#every(ms, work);
+    });
+  }
+
+  async #io(from: number, to: number): Promise<void> {
+    await this.machine.time.sleep(from + this.machine.random() * (to - from));
+    if (!this.#alive) await NEVER;
+  }
+
+  #client(): KubeClient {
+    const { api, name } = this.machine;
+    const apply = async (
+      _path: string,
+      object: { metadata: { uid: string; annotations: Record<string, string> } },
+    ) => {
+      const { uid, annotations } = object.metadata;
+      const done = api.apply(name, uid, annotations).then(
+        (metadata) => ({ metadata }),
+        (error: unknown) => ({ error }),
+      );
+      const outcome = await done;
+      if (!this.#alive) await NEVER;
+      if ('error' in outcome) throw outcome.error;
+      return { metadata: parseNodeMetadata(outcome) ?? {} };
+    };
+    // What is asked of it here, and no more.
+    return { apply } as unknown as KubeClient;
+  }
+}
+
+const configs = new WeakMap<MeshConfig, Map<string, LiveConfig>>();
+
+/** The same object for the same wish, as the agent's own configuration is. */
+function configOf(base: MeshConfig, wish: Wish, basis: LiveConfig['basis']): LiveConfig {
+  const known = configs.get(base) ?? new Map<string, LiveConfig>();
+  configs.set(base, known);
+  const text = JSON.stringify([wish, basis]);
+  const made = known.get(text);
+  if (made !== undefined) return made;
+  const { passOver, ...rest } = wish;
+  const mesh = { ...base, ...rest, rotation: { ...base.rotation, passOver } };
+  // Of the rest nothing is read here.
+  const config = { mesh } as unknown as LiveConfig['config'];
+  const live = { config, facts: { version: '1', cannot: [] }, publishFacts: true, basis };
+  known.set(text, live);
+  return live;
+}

@@ -1,0 +1,149 @@
+/** A cluster on a virtual clock: machines, an API server, pods that talk all the time, and a witness who counts what must not be. */
+import assert from 'node:assert/strict';
+import type { MeshConfig } from '../../mesh/types.ts';
+import { config } from '../mesh/fixtures.ts';
+import { Api, type Wish } from './api.ts';
+import { Machine } from './machine.ts';
+import { Network, type Packet } from './network.ts';
+import { chance, Time } from './time.ts';
+
+/** Milliseconds between two packets from each pod to each other. */
+const BEAT = 100;
+export const DRAIN = 10_000;
+
+const MESH: MeshConfig = { ...config, rotation: { drain: DRAIN, passOver: [] } };
+
+export interface Losses {
+  /** What nothing excuses. */
+  readonly lost: string[];
+  /** In clear, from a node whose door had to be shut. */
+  readonly leaked: string[];
+}
+
+export class Cluster {
+  readonly time = new Time();
+  readonly random: () => number;
+  readonly api: Api;
+  readonly network: Network;
+  readonly machines: Machine[] = [];
+  readonly losses: Losses = { lost: [], leaked: [] };
+  /** Told of a packet that is lost: why that is nobody's fault. */
+  excuse: (packet: Packet, why: string) => boolean = () => false;
+  /** Since when each node was told to shut its door, and did not hear otherwise; of the network's time. */
+  readonly #strictSince = new Map<string, number>();
+
+  constructor(seed: number, size: number, wish: Wish) {
+    this.random = chance(seed);
+    this.api = new Api(this.time, this.random, wish);
+    this.network = new Network(this.time, this.random);
+    this.network.witness = {
+      lost: (packet, why) => this.#lost(packet, why),
+      wentClear: (packet) => this.#clear(packet),
+    };
+    for (let i = 1; i <= size; i += 1) this.add();
+    this.#beat();
+  }
+
+  add(): Machine {
+    const { api, network } = this;
+    const machine = new Machine(this.machines.length + 1, { api, network, config: MESH });
+    this.machines.push(machine);
+    machine.register();
+    machine.startAgent();
+    return machine;
+  }
+
+  machine(at: number): Machine {
+    const machine = this.machines[at % this.machines.length];
+    assert.ok(machine);
+    return machine;
+  }
+
+  async run(ms: number): Promise<void> {
+    await this.time.advance(ms);
+  }
+
+  /** Whether it came to be within so many milliseconds. */
+  async until(good: () => boolean, ms: number): Promise<boolean> {
+    for (let waited = 0; waited < ms; waited += 500) {
+      if (good()) return true;
+      await this.run(500);
+    }
+    return good();
+  }
+
+  /** Every node holds this one generation and sends on it alone, through it to every other. */
+  isEncrypted(generation?: number): boolean {
+    const up = this.machines.filter((machine) => machine.up);
+    const held = up.map(({ agent }) => agent?.mesher.stance);
+    const first = held[0]?.held[0]?.number;
+    const alike = held.every(
+      (stance) =>
+        stance?.held.length === 1 && stance.held[0]?.number === first && stance.sending.join() === `${first}`,
+    );
+    if (!alike || first === undefined || (generation ?? first) !== first) return false;
+    return up.every(({ kernel }) =>
+      up.every((other) => other.kernel === kernel || kernel.routes.has(other.kernel.prefix)),
+    );
+  }
+
+  isOff(): boolean {
+    return this.machines.every(
+      ({ up, agent, kernel }) =>
+        !up || (agent?.mesher.stance?.held.length === 0 && kernel.devices.size === 0 && !kernel.doorShut),
+    );
+  }
+
+  describe(): string {
+    return this.machines
+      .map(({ name, up, agent, kernel }) => {
+        const stance = agent?.mesher.stance;
+        const held = stance?.held.map(({ number }) => number).join();
+        const waiting = agent?.mesher.waiting.map(({ node, code }) => `${node} ${code}`).join() ?? '';
+        const routes = [...kernel.routes].map(([to, device]) => `${to}>${device}`).join(' ');
+        return `${name}${up ? '' : ' (down)'}: holds ${held}, sends ${stance?.sending.join()}, ${stance?.mode}; ${waiting}; ${routes}`;
+      })
+      .join('\n');
+  }
+
+  #beat(): void {
+    for (const { kernel: from, up } of this.machines) {
+      if (!up) continue;
+      for (const { kernel: to, up: there } of this.machines)
+        if (there && from !== to) this.network.send(from, to);
+    }
+    this.#watchDoors();
+    this.time.after(BEAT, () => this.#beat());
+  }
+
+  #watchDoors(): void {
+    for (const { name, up, agent } of this.machines) {
+      const mesh = agent?.config.config.mesh;
+      // An agent that is dead, or has not heard yet, leaves the door as it is.
+      if (mesh === undefined || agent?.config.basis === 'nothing') continue;
+      if (up && mesh.mode === 'strict' && mesh.encryption !== 'none') {
+        if (!this.#strictSince.has(name)) this.#strictSince.set(name, this.time.now());
+      } else this.#strictSince.delete(name);
+    }
+  }
+
+  /** A turn that was under way when the wish came ends first. */
+  #clear({ from, sentAt }: Packet): void {
+    const since = this.#strictSince.get(from.node);
+    if (since !== undefined && sentAt - since > 500)
+      this.losses.leaked.push(`${this.#at()} ${from.node} in clear`);
+  }
+
+  #lost(packet: Packet, why: string): void {
+    if (this.excuse(packet, why)) return;
+    const { from, to, sentAt } = packet;
+    const age = this.time.now() - sentAt;
+    this.losses.lost.push(
+      `${this.#at()} ${from.node} to ${to.node}, sent ${age.toFixed(0)} ms before: ${why}`,
+    );
+  }
+
+  #at(): string {
+    return `${((this.time.now() - Date.UTC(2026, 10, 22)) / 1000).toFixed(2)} s:`;
+  }
+}
