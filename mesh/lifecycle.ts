@@ -23,7 +23,7 @@ import {
   type Stance,
   without,
 } from './stance.ts';
-import type { NodeRecord } from './types.ts';
+import type { Encryption, NodeRecord } from './types.ts';
 import { doorsShut, hasRoute, notRouted, notSwitched, onOld } from './waiting.ts';
 
 export type { Lifecycle, LifecycleInput, Silence, Waiting } from './lifecycle-types.ts';
@@ -71,10 +71,7 @@ function turnDoor(scene: Scene, stance: Stance): Stance {
 function disable(scene: Scene, stance: Stance): Step {
   const { held } = stance;
   if (held.length === 0) return { stance: change(stance, { sending: [IN_CLEAR], clear: new Set() }) };
-  if (!isPublished(stance)) {
-    const gone = !scene.published;
-    return { stance: gone ? change(stance, { held: [], clear: new Set() }) : stance, unroute: !gone };
-  }
+  if (!isPublished(stance)) return end(scene, stance);
   const waiting = doorsShut(scene.others);
   // Our own door opens first, by itself.
   if (stance !== scene.stance || waiting.length > 0) return { stance, waiting };
@@ -83,12 +80,19 @@ function disable(scene: Scene, stance: Stance): Step {
   return { stance: next, unroute: true };
 }
 
+/** Devices and keys stay until nobody can learn the keys any more: who still sends to them must be heard. */
+function end({ published }: Scene, stance: Stance): Step {
+  if (published) return { stance, unroute: true };
+  return { stance: change(stance, { held: [], clear: new Set() }) };
+}
+
 function mesh(scene: Scene, before: Stance, driver: Driver): Step {
   const stance = inClear(scene, before);
   const waiting = stance.clear.size === 0 ? [] : notRouted(scene, stance.clear);
   const newest = stance.held.at(-1);
   if (newest === undefined) return { stance: enable(scene, stance, driver) };
-  if (!isPublished(stance)) return { stance: start(scene, stance, stance.held) };
+  // Others may have forgotten our key, and with it the sessions that we would take for living ones: what was begun is ended first.
+  if (!isPublished(stance)) return end(scene, stance);
   const step = jump(scene, stance, driver) ?? rotate(scene, { stance, newest, driver });
   return { ...step, waiting: merge(waiting, step.waiting ?? []) };
 }
@@ -102,12 +106,19 @@ function inClear(scene: Scene, stance: Stance): Stance {
   return change(stance, { clear: remaining, sending: sending.length === 0 ? stance.sending : sending });
 }
 
-/** Uids of those with a key and no route of ours. */
-function unrouted({ others, statuses }: Scene): ReadonlySet<string> {
+/** Uids of those with a key, or who will have one, and no route of ours. */
+function unrouted({ others, statuses, target }: Scene): ReadonlySet<string> {
   const found = others.filter(
-    ({ name, generations }) => generations.length > 0 && !hasRoute(statuses.get(name)),
+    (record) => willTakePart(record, target.encryption) && !hasRoute(statuses.get(record.name)),
   );
   return new Set(found.map(({ uid }) => uid));
+}
+
+/** All agents hear of it when encryption is switched on, and nobody has a key yet: what they say of themselves tells who will. */
+function willTakePart({ generations, agent }: NodeRecord, encryption: Encryption): boolean {
+  if (generations.length > 0) return true;
+  if (agent === undefined || agent.takesPart === false) return false;
+  return !agent.cannot.some((text) => text.startsWith(`${encryption}: `));
 }
 
 /** A device that still listens for what was sent before encryption was switched off must be gone first. */

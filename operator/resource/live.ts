@@ -126,7 +126,12 @@ export class LayeredConfig {
       config: selected
         ? config
         : { ...config, mesh: { ...config.mesh, encryption: 'none', mode: 'permissive' } },
-      facts: { version, cannot, ...(mesh === undefined ? {} : { observedGeneration: mesh.generation }) },
+      facts: {
+        version,
+        cannot,
+        ...(mesh === undefined ? {} : { observedGeneration: mesh.generation }),
+        ...(selected ? {} : { takesPart: false }),
+      },
       publishFacts: !(isOff && SPOKEN.includes(source)),
       basis: this.#basis(selected || labels !== undefined),
       ...(selected
