@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { call, send } from '../../lab/api-client.ts';
 import { CONTROLLER, ROTATE } from '../../operator/manifests/names.ts';
+import { DEFAULT_OPTIONS } from '../../operator/manifests/options.ts';
+import { cronJob } from '../../operator/manifests/rotate.ts';
+import { sheath } from '../cli/run.ts';
 import { AGENT, APPLY, type ApiTarget, MESH_PATH, messageOf, patch, useCluster } from './cluster.ts';
 
 const FINALIZER = 'sheath.dev/disable-first';
@@ -37,6 +40,15 @@ describe('who may write what of the EncryptionMesh, as a real API server sees it
       assert.equal(answer.status, 200, messageOf(answer));
     }
     assert.equal((await patch(rotate, MESH_PATH, { spec: { generation: 5 } })).status, 200);
+  });
+
+  it('lets the job rotate with the command that its manifest names', async () => {
+    const token = await cluster.current.tokenOf(ROTATE, 'n3');
+    const kubeconfig = await cluster.current.api.kubeconfigOf(token);
+    const job = cronJob(DEFAULT_OPTIONS, '@monthly').spec?.jobTemplate.spec?.template.spec?.containers[0];
+    const { code, err } = await sheath([...(job?.args ?? []), '--kubeconfig', kubeconfig]);
+    assert.equal(code, 0, err);
+    assert.equal(await generation(), 6);
   });
 
   it('lets it say how the mesh is, and hold the resource', async () => {
@@ -76,8 +88,8 @@ describe('who may write what of the EncryptionMesh, as a real API server sees it
     ['switch off', { spec: { encryption: 'none' } }, /not encryption/],
     ['switch off by leaving it out', { spec: { encryption: null } }, /not encryption/],
     ['open the doors', { spec: { mode: 'permissive' } }, /not mode/],
-    ['open the doors beside a rotation', { spec: { mode: 'permissive', generation: 6 } }, /not mode/],
-    ['leap over a generation', { spec: { generation: 7 } }, /by one/],
+    ['open the doors beside a rotation', { spec: { mode: 'permissive', generation: 7 } }, /not mode/],
+    ['leap over a generation', { spec: { generation: 8 } }, /by one/],
     ['lower the generation', { spec: { generation: 4 } }, /by one|lowered/],
     ['forget the generation', { spec: { generation: null } }, /by one|lowered/],
     ['exempt everybody', { spec: { exempt: ['0.0.0.0/0'] } }, /not exempt/],
@@ -99,7 +111,7 @@ describe('who may write what of the EncryptionMesh, as a real API server sees it
         assert.ok(answer.status === 403 || answer.status === 422, `HTTP ${answer.status}`);
         assert.match(messageOf(answer), expected);
       }
-      assert.equal(await generation(), 5);
+      assert.equal(await generation(), 6);
     });
   }
 
@@ -118,7 +130,7 @@ describe('who may write what of the EncryptionMesh, as a real API server sees it
   it('lets an agent only read it', async () => {
     const agent = cluster.current.as(await cluster.current.tokenOf(AGENT, 'n1'));
     assert.equal((await send(agent, { path: MESH_PATH })).status, 200);
-    assert.equal((await patch(agent, MESH_PATH, { spec: { generation: 6 } })).status, 403);
+    assert.equal((await patch(agent, MESH_PATH, { spec: { generation: 7 } })).status, 403);
     assert.equal((await patch(agent, `${MESH_PATH}/status`, { status: { generation: 6 } })).status, 403);
   });
 

@@ -192,6 +192,23 @@ describe('who may write what on Nodes, as a real API server sees it', function (
     });
   }
 
+  it('judges a Node as large as they come', async () => {
+    const images = Array.from({ length: 100 }, (_, i) => ({
+      names: Array.from(
+        { length: 5 },
+        (_, j) => `registry.example/team/app-${i}-${j}@sha256:${'a'.repeat(64)}`,
+      ),
+      sizeBytes: 1e9,
+    }));
+    await patch(cluster.current.admin, '/api/v1/nodes/n1/status', { status: { images } });
+    const labels = Object.fromEntries(
+      Array.from({ length: 500 }, (_, i) => [`example.org/label-${i}`, 'x'.repeat(60)]),
+    );
+    await patch(cluster.current.admin, '/api/v1/nodes/n1', { metadata: { labels, annotations: labels } });
+    const answer = await annotate(agent, 'n1', { ...GOOD, 'sheath.dev/sending': '8,9' });
+    assert.equal(answer.status, 200, messageOf(answer));
+  });
+
   const others: readonly (readonly [string, () => ApiTarget | Promise<ApiTarget>])[] = [
     ['the kubelet of that Node', () => cluster.current.kubelet('n1')],
     ['the kubelet of another Node', () => cluster.current.kubelet('n2')],
