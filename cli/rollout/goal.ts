@@ -60,7 +60,7 @@ function judgeNode(
 function behind({ name: node, record }: RolloutNode, wanted: number): Straggler | undefined {
   const observed = record.agent?.observedGeneration;
   if (observed === undefined || observed >= wanted) return undefined;
-  return { node, stuck: false, reason: 'its agent has not taken in the change yet: does it run?' };
+  return { node, stuck: false, reason: 'its agent has not taken in the change yet' };
 }
 
 function judgeRotation({ mesh }: Snapshot, nodes: readonly RolloutNode[], generation: number): Progress {
