@@ -5,6 +5,7 @@ import type { Dataplane } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
 import { createMetrics, type Metrics } from '../http/metrics.ts';
 import type { KubeClient } from '../kube/client.ts';
+import { EventWriter } from '../kube/events.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
 import { PrefixesBehind } from '../prefixes/own.ts';
 import { type Knowledge, loadKnowledge, saveKnowledge, touchKnowledge } from '../records/disk.ts';
@@ -18,6 +19,7 @@ import { KernelLoop } from './kernel-loop.ts';
 import type { Live } from './live.ts';
 import { Mesher } from './mesher.ts';
 import { Narrator } from './narrator.ts';
+import { tellingOnNode } from './node-events.ts';
 import { ownAnnotations } from './own-node.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import { Problems } from './problems.ts';
@@ -40,6 +42,8 @@ export interface Assembled {
   readonly agent: Agent;
   readonly view: StatusView;
   readonly events: Events;
+  /** On our own Node, in the cluster. */
+  readonly nodeEvents: EventWriter;
   readonly metrics: Metrics;
   readonly mesher: Mesher;
   readonly kernel: KernelLoop;
@@ -65,7 +69,16 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     ),
   );
   for (const address of kept?.reserved ?? []) reached.see(address);
-  const problems = new Problems(clock, log);
+  const nodeEvents = new EventWriter({
+    client,
+    component: 'sheath-agent',
+    instance: nodeName,
+    clock,
+    random,
+    onTrouble: (error) => log.debug({ event: 'events', err: error }, 'an Event was not written'),
+  });
+  const own = () => mesher.own;
+  const problems = new Problems(clock, tellingOnNode({ log, events: nodeEvents, own, clock, random }));
   const events = new Events();
   const metrics = createMetrics(() => view.status());
   const narrator = new Narrator({
@@ -189,7 +202,21 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     clock,
     turned: () => agent.turned,
   });
-  return { agent, view, events, metrics, mesher, kernel, publisher, records, follower, policy, live, clock };
+  return {
+    agent,
+    view,
+    events,
+    nodeEvents,
+    metrics,
+    mesher,
+    kernel,
+    publisher,
+    records,
+    follower,
+    policy,
+    live,
+    clock,
+  };
 }
 
 /** What another Node of this name left on disk is of no use to us. */

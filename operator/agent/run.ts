@@ -79,7 +79,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       // The doors stay open until then: they also keep the process alive.
       nothingLeft = await lastRites(parting);
     } finally {
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all([...servers.map((server) => server.close()), assembled.nodeEvents.close()]);
     }
     const { encryption } = configuration.live().config.mesh;
     const after = nothingLeft

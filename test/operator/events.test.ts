@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { tellingOnNode } from '../../operator/agent/node-events.ts';
+import { Problems } from '../../operator/agent/problems.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import { EventWriter, type SaidEvent } from '../../operator/kube/events.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -112,5 +114,24 @@ describe('the writer of Events', () => {
     await clock.advance(60_000);
     assert.equal(written.length, 1);
     assert.equal(refuse.length, 1);
+  });
+
+  it('tells of what is wrong with a node, on its Node, and not of its peers nor of the way to the API server', async () => {
+    const silent = { warn() {}, info() {} };
+    const own = () => ({ name: 'n1', uid: 'u1' });
+    const log = tellingOnNode({ log: silent, events, own, clock, random: () => 0.5 });
+    const problems = new Problems(clock, log);
+    problems.found('kernel', [
+      { code: 'PORT_TAKEN', message: 'another socket listens on UDP port 51831' },
+      { code: 'ROUTE_FAILED', node: 'n2', message: 'of a peer' },
+    ]);
+    problems.found('records', [{ code: 'API_UNREACHABLE', message: 'away' }]);
+    await clock.advance(4_000);
+    assert.equal(written.length, 0);
+    await clock.advance(30_000);
+    assert.deepEqual(
+      written.map(({ body }) => [body.involvedObject, body.reason]),
+      [[SAID.about, 'PortTaken']],
+    );
   });
 });
