@@ -20,7 +20,16 @@ function applies(times: number[], now: () => number): KubeClient {
     times.push(now());
     return { metadata: { ...own, ...(object as { metadata: object }).metadata, resourceVersion: '6' } };
   };
-  return { apply, get: unasked, list: unasked, watch: unasked, merge: unasked, create: unasked, delete: unasked, close() {} };
+  return {
+    apply,
+    get: unasked,
+    list: unasked,
+    watch: unasked,
+    merge: unasked,
+    create: unasked,
+    delete: unasked,
+    close() {},
+  };
 }
 
 describe('a clock that is set', () => {
