@@ -14,6 +14,7 @@ export const DEVICE_NAMES = ['sheath0', 'sheath1'] as const satisfies readonly D
 
 /** An address that is not the kernel's own link-local one. */
 const isAssigned = (address: string) => !address.startsWith('fe80:');
+const isIPv4 = (address: string) => !address.includes(':');
 
 /** A live device of ours. */
 export interface LiveDevice {
@@ -148,7 +149,10 @@ export class Devices {
     const has = (await kernel.addresses()).filter(({ index }) => index === link.index);
     const wanted = new Set<string>(device.addresses);
     const missing = device.addresses.filter((address) => !has.some((one) => one.address === address));
-    const surplus = has.map(({ address }) => address).filter((one) => isAssigned(one) && !wanted.has(one));
+    const others = has.map(({ address }) => address).filter((one) => isAssigned(one) && !wanted.has(one));
+    // With its last IPv4 address a device loses its routes (inetdev_destroy): the last one stays until the device goes.
+    const last = device.addresses.some(isIPv4) ? undefined : others.find(isIPv4);
+    const surplus = others.filter((one) => one !== last);
     const repaired = this.#settled.get(device.name)?.generation === device.generation;
     for (const [type, addresses] of [
       ['addAddress', missing],

@@ -16,8 +16,8 @@
  *         come with this node's address, and only conntrack knows that they are for a pod.
  *
  * Always passing: loopback; our own pods among each other and to this node; what is `exempt`, at either end; neighbour discovery
- * (hop limit 255, so nobody forwarded it) and DHCP, but for pods; the tunnel's own packets: from our port (nobody else can have it)
- * or to it, between addresses of nodes, leaving with our mark. Multicast is in none of the ranges.
+ * (hop limit 255, so nobody forwarded it) and DHCP, but for pods; the tunnel's own packets, from our port or to it. Multicast is in
+ * none of the ranges.
  *
  * Where the cloud gives nodes and pods addresses of one network, `nodePrefixes` narrower than `clusterPrefixes` tell nodes from pods.
  * Where they are equal, what is not exempt counts as a pod.
@@ -122,9 +122,9 @@ class FamilyDoor {
   #passing(direction: Direction): (readonly Json[])[] {
     const { near, far } = ends(direction);
     return [
+      ...this.#tunnel(direction),
       ...this.#exempt(far, near),
       ...this.#when('pods', (pods) => [[equal(this.#address(far), pods), ACCEPT]]),
-      ...this.#tunnel(direction),
       ...(this.#family === 6 ? [DISCOVERY] : []),
       ...this.#dhcp(direction, near),
     ];
@@ -176,23 +176,27 @@ class FamilyDoor {
     ];
   }
 
+  /**
+   * Of the addresses that peers know us by, none else can have sent what comes from our port: who pretends to is stopped on the way in.
+   * Of another address of this node (WireGuard takes the one of the route) the mark says that it is no pod's; not alone, for while it
+   * is changed to another, packets still have the old one.
+   */
   #tunnel(direction: Direction): (readonly Json[])[] {
     const { devices, routing } = this.#plan;
     if (!devices.some(({ port }) => port > 0)) return [];
     const { mark, mask } = routing.fwmark;
     const ours = (field: string) => equal(payload('udp', field), '@ports');
-    return this.#when('self', (self) =>
-      direction === 'in'
-        ? [[equal(this.#address('daddr'), self), ours('dport'), ACCEPT]]
-        : [
-            [
-              equal(this.#address('saddr'), this.#ranges.hosts.length > 0 ? this.#name('hosts') : self),
-              ours('sport'),
-              equal(bits(meta('mark'), mask), mark),
-              ACCEPT,
-            ],
-          ],
-    );
+    const fromUs = (self: string) => [equal(this.#address('saddr'), self), ours('sport')];
+    const marked = equal(bits(meta('mark'), mask), mark);
+    if (direction === 'out')
+      return [
+        ...this.#when('self', (self) => [[...fromUs(self), ACCEPT]]),
+        ...this.#when('hosts', (hosts) => [[...fromUs(hosts), marked, ACCEPT]]),
+      ];
+    return this.#when('self', (self) => [
+      [...fromUs(self), ...this.#drop('in')],
+      [equal(this.#address('daddr'), self), ours('dport'), ACCEPT],
+    ]);
   }
 
   #dhcp(direction: Direction, near: End): (readonly Json[])[] {

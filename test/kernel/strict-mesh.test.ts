@@ -1,0 +1,159 @@
+// kernel suite: kernels newest, memory 3G, timeout 600
+/**
+ * Strict mode in a mesh of three agents on the kernel's WireGuard: whatever happens, nobody on the wire reads a packet from or to a
+ * pod of another node. One boot for all of it, so these tests go on from each other, in this order.
+ */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { killNode, startNode } from '../../lab/nodes/lab.ts';
+import { STRICT, StrictMesh } from './strict/mesh.ts';
+
+describe('strict mode: three agents, kernel WireGuard', function () {
+  this.timeout(120_000);
+  let mesh: StrictMesh;
+
+  before(async () => {
+    mesh = await StrictMesh.create();
+  });
+  after(() => mesh?.close());
+
+  it('the inverse: without encryption all of it is seen', async () => {
+    const seen = await mesh.watch(() => sleep(500));
+    assert.equal(seen.traffic.lost, 0);
+    const pods = mesh.lab.topology.members.flatMap((node) => node.pods.flatMap(({ addresses }) => addresses));
+    const clear = new Set(mesh.leaks(seen).flatMap(({ from, to }) => [from, to]));
+    assert.deepEqual(
+      pods.filter((pod) => !clear.has(pod)),
+      [],
+    );
+  });
+
+  it('who joins says nothing in clear, before and after', async () => {
+    await mesh.say(STRICT);
+    for (const node of ['n1', 'n2']) await startNode(mesh.lab, node);
+    const shut = ({ door }: { door?: { shut: boolean } }) => door?.shut === true;
+    await mesh.until(shut, 'n1', 'n2');
+    const alone = await mesh.watch(async () => {
+      await sleep(1000);
+      await startNode(mesh.lab, 'n3');
+      await mesh.until(shut, 'n3');
+    });
+    assert.deepEqual(mesh.leaks(alone, ['n1', 'n2']), [], 'n3 had no agent yet');
+    const joining = await mesh.watch(() => mesh.untilEncrypted());
+    assert.deepEqual(mesh.leaks(joining), []);
+    assert.ok((await mesh.dropped('n1')) > 0, 'what n3 sent in clear was dropped');
+  });
+
+  it('then all of it arrives, and nothing is seen', async () => {
+    const seen = await mesh.watch(() => sleep(1000));
+    assert.equal(seen.traffic.lost, 0);
+    assert.deepEqual(mesh.leaks(seen), []);
+  });
+
+  const hands: readonly (readonly [string, string])[] = [
+    ['the device is deleted', 'ip link del sheath1'],
+    ['a peer is removed', 'wg set sheath1 peer "$(wg show sheath1 peers | head -1)" remove'],
+    [
+      'all routes and rules are gone',
+      'ip route flush table 51830; ip -6 route flush table 51830; ip rule del pref 95; ip -6 rule del pref 95',
+    ],
+    ['its table is deleted, and so is the device', 'nft delete table inet sheath; ip link del sheath1'],
+  ];
+  for (const [what, command] of hands) {
+    it(`nothing is seen when ${what}, and all is repaired`, async () => {
+      const seen = await mesh.watch(async () => {
+        await mesh.on('n1', command);
+        await sleep(500);
+        await mesh.untilEncrypted();
+      });
+      assert.deepEqual(mesh.leaks(seen), []);
+      await mesh.untilAllArrives();
+    });
+  }
+
+  it('all tables flushed: back within a second, and status says since when and how long', async () => {
+    await mesh.on('n1', 'nft flush ruleset');
+    await sleep(1000);
+    assert.match(
+      await mesh.on('n1', 'nft list tables'),
+      /inet sheath\n.*inet sheath-guard|inet sheath-guard\n.*inet sheath\b/s,
+    );
+    await mesh.until(({ door }) => door?.breach !== undefined, 'n1');
+  });
+
+  it('the agent is killed, and then the device deleted: nothing passes, nothing is seen', async () => {
+    await killNode(mesh.lab, 'n1', 'agent');
+    const killed = await mesh.watch(() => sleep(500));
+    assert.equal(killed.traffic.lost, 0, 'the tunnels stay');
+    const seen = await mesh.watch(async () => {
+      await mesh.on('n1', 'ip link del sheath1');
+      await sleep(500);
+      await startNode(mesh.lab, 'n1');
+      await mesh.untilEncrypted();
+    });
+    assert.deepEqual([...mesh.leaks(killed), ...mesh.leaks(seen)], []);
+  });
+
+  it('a node that boots while the API is away shuts its door and comes back by what its disk knows', async () => {
+    await killNode(mesh.lab, 'n2', 'node');
+    await mesh.cutApi();
+    await startNode(mesh.lab, 'n2');
+    await mesh.until(({ door }) => door?.shut === true, 'n2');
+    const seen = await mesh.watch(() => mesh.until(({ state }) => state === 'encrypted'));
+    assert.deepEqual(mesh.leaks(seen), []);
+    await mesh.joinApi();
+    await mesh.until(({ records }) => records.connected);
+  });
+
+  it('the door opens and shuts on a live mesh, and nothing is lost', async () => {
+    const seen = await mesh.watch(async () => {
+      await mesh.say({ ...STRICT, mode: 'permissive' });
+      await mesh.until(({ mode, door }) => mode === 'permissive' && door?.shut !== true);
+      await mesh.say(STRICT);
+      await mesh.untilEncrypted();
+    });
+    assert.equal(seen.traffic.lost, 0);
+    assert.deepEqual(mesh.leaks(seen), []);
+  });
+
+  it('scope nodes: nothing is lost when it begins, when the door shuts for hosts too, and when tables and mark change', async () => {
+    const nodes = { ...STRICT, scope: 'nodes' as const };
+    const routing = {
+      ...{ table: 4000, podTable: 4001, rulePriority: 60, podRulePriority: 59 },
+      fwmark: '0x20000/0x20000',
+    };
+    // A door that shuts for hosts while another node still sends them in clear would stop that: so it is open meanwhile.
+    const begun = await mesh.watch(async () => {
+      await mesh.say({ ...nodes, mode: 'permissive' });
+      await mesh.until(
+        ({ scope, state, mode }) => scope === 'nodes' && state === 'encrypted' && mode === 'permissive',
+      );
+      await sleep(500);
+    });
+    assert.equal(begun.traffic.lost, 0);
+    const shut = await mesh.watch(async () => {
+      await mesh.say(nodes);
+      await mesh.untilEncrypted();
+    });
+    assert.equal(shut.traffic.lost, 0);
+    const changed = await mesh.watch(async () => {
+      await mesh.say({ ...nodes, routing });
+      await sleep(1500);
+      await mesh.say(nodes);
+      await sleep(1500);
+    });
+    assert.equal(changed.traffic.lost, 0);
+    const after = await mesh.watch(() => sleep(500), { between: 'nodes' });
+    assert.equal(after.traffic.lost, 0);
+    for (const { wire } of [changed, after]) assert.deepEqual(wire.clearBetween, []);
+  });
+
+  it('encryption goes: the doors open first, and nothing is lost', async () => {
+    const seen = await mesh.watch(async () => {
+      await mesh.say({ ...STRICT, encryption: 'none', mode: 'permissive' });
+      await mesh.until(({ state }) => state === 'plaintext');
+    });
+    assert.equal(seen.traffic.lost, 0);
+    assert.doesNotMatch(await mesh.on('n1', 'nft list tables; ip link'), /inet sheath|sheath[01]/);
+  });
+});

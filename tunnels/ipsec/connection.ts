@@ -1,0 +1,144 @@
+/**
+ * One connection of charon a peer and generation: who it is, with which key, and what is negotiated. Pure.
+ *
+ * It negotiates all addresses to all addresses, and installs states without policies: which prefixes a peer has is said by policies of
+ * our own, so that prefixes come and go without a word to the peer.
+ */
+import { createHash } from 'node:crypto';
+import type { PublicKey } from '../../keys/generation.ts';
+import type { Address, PeerLink, PeerPlan } from '../../mesh/types.ts';
+import { publicKeyDer } from './key-encoding.ts';
+import { type IpsecSettings, REPLAY_WINDOW } from './settings.ts';
+import type { Message } from './vici/message.ts';
+
+/** Begins the name of every connection that is ours; whatever else a host's charon has is never touched. */
+export const NAME_PREFIX = 'sheath-';
+
+/** VICI takes 255 bytes of a name, the name of a Node may have 253. */
+const MAX_NODE = 200;
+
+export interface Ends {
+  readonly self: string;
+  readonly ownKey: PublicKey;
+  readonly local: Address;
+  readonly peer: PeerPlan;
+  readonly link: PeerLink;
+}
+
+export interface ConnectionRequest extends Ends {
+  readonly mark: { readonly mark: number; readonly mask: number };
+  readonly reqid: number;
+  readonly settings: IpsecSettings;
+}
+
+export interface Connection {
+  /** `sheath-7-n2`. */
+  readonly name: string;
+  /** Name of its only child: a digest of all it says, so that what is loaded can be compared by `list-conns`. */
+  readonly child: string;
+  /** Of the two ends, the one whose name is lower: both may initiate, but one does. */
+  readonly initiates: boolean;
+  /** For `load-conn`. */
+  readonly message: Message;
+}
+
+/** States, policies and the device of one generation have it in common, and with nobody else (`sh` and the generation). */
+export const interfaceId = (generation: number): number => (0x73680000 | (generation & 0xffff)) >>> 0;
+
+/** What ties policies to states: of this peer, on this generation, with this key. Only this node knows it. */
+export function requestId(generation: number, node: string, publicKey: PublicKey): number {
+  const digest = createHash('sha256').update(`${generation} ${node} ${publicKey}`).digest();
+  // Above what charon hands out itself, which begins at 1.
+  return (digest.readUInt32BE(0) | 0x40000000) & 0x7fffffff;
+}
+
+/**
+ * A new key is a new identity: charon finds keys by identity, and of two for one it may take the wrong one. Prefixed, or charon would
+ * guess what kind of name it is.
+ */
+export function identity(generation: number, node: string, publicKey: PublicKey): string {
+  const key = createHash('sha256').update(publicKey).digest('hex').slice(0, 16);
+  return `${key}.${generation}.${node}`;
+}
+
+export function connectionName(generation: number, node: string): string {
+  if (node.length <= MAX_NODE) return `${NAME_PREFIX}${generation}-${node}`;
+  const digest = createHash('sha256').update(node).digest('hex').slice(0, 32);
+  return `${NAME_PREFIX}${generation}-${node.slice(0, MAX_NODE)}-${digest}`;
+}
+
+export function connectionOf(request: ConnectionRequest): Connection {
+  const { self, peer, link } = request;
+  const name = connectionName(link.generation, peer.node);
+  const ike = ikeOf(request);
+  const child = childOf(request);
+  const digest = createHash('sha256')
+    .update(JSON.stringify([ike, child]))
+    .digest('hex')
+    .slice(0, 16);
+  return {
+    name,
+    child: digest,
+    initiates: self < peer.node,
+    message: { [name]: { ...ike, children: { [digest]: child } } },
+  };
+}
+
+function ikeOf({ self, ownKey, local, peer, link, settings }: ConnectionRequest): Message {
+  const { generation } = link;
+  const { ike, jitter } = settings.lifetimes;
+  return {
+    version: '2',
+    local_addrs: [local],
+    // The first is where we go; from wherever else it comes (NAT), the key tells who it is.
+    remote_addrs: [peer.endpoint, local.includes(':') ? '::/0' : '0.0.0.0/0'],
+    proposals: settings.ikeProposals,
+    mobike: 'no',
+    // A peer that was restarted comes again while its former SA still carries packets: that one goes when nobody uses it.
+    unique: 'never',
+    keyingtries: '0',
+    dpd_delay: `${settings.dpd}s`,
+    send_certreq: 'no',
+    send_cert: 'never',
+    ...lifetime(ike, jitter),
+    over_time: `${Math.ceil(ike / 10)}s`,
+    reauth_time: '0s',
+    local: {
+      auth: 'pubkey',
+      id: `fqdn:${identity(generation, self, ownKey)}`,
+      pubkeys: [publicKeyDer(ownKey)],
+    },
+    remote: {
+      auth: 'pubkey',
+      id: `fqdn:${identity(generation, peer.node, link.publicKey)}`,
+      pubkeys: [publicKeyDer(link.publicKey)],
+    },
+  };
+}
+
+function childOf({ link, mark, reqid, settings }: ConnectionRequest): Message {
+  const { child, jitter } = settings.lifetimes;
+  const ifId = String(interfaceId(link.generation));
+  return {
+    mode: 'tunnel',
+    local_ts: ['0.0.0.0/0', '::/0'],
+    remote_ts: ['0.0.0.0/0', '::/0'],
+    esp_proposals: settings.espProposals,
+    policies: 'no',
+    reqid: String(reqid),
+    if_id_in: ifId,
+    if_id_out: ifId,
+    set_mark_out: `0x${mark.mark.toString(16)}/0x${mark.mask.toString(16)}`,
+    replay_window: String(REPLAY_WINDOW),
+    ...lifetime(child, jitter),
+    life_time: `${Math.ceil(child * 1.2)}s`,
+    start_action: 'none',
+    close_action: 'none',
+    dpd_action: 'clear',
+  };
+}
+
+const lifetime = (seconds: number, jitter: number): Message => ({
+  rekey_time: `${seconds}s`,
+  rand_time: `${Math.floor(seconds * jitter)}s`,
+});

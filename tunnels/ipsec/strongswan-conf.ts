@@ -1,0 +1,89 @@
+/** The strongswan.conf(5) of a charon of our own: nothing but what the mesh needs, and nothing on routes, which are ours to make. */
+
+export interface CharonSettings {
+  /** Path of its VICI socket. */
+  readonly socket: string;
+  /** Mark of IKE packets: they go the ordinary way, and not into the tunnel that they make. */
+  readonly fwmark: number;
+  /** UDP ports of IKE, and of IKE and ESP behind NAT (RFC 3947). */
+  readonly ports: { readonly ike: number; readonly natt: number };
+  /** `userspace`: ESP by libipsec over a TUN device, where the kernel has none. */
+  readonly esp: 'kernel' | 'userspace';
+  /** What else goes to a file: its path, and how much of it (-1 to 4, as strongswan.conf(5) has it). */
+  readonly log?: { readonly path: string; readonly level: number };
+}
+
+/** Debian's package for each: libstrongswan, libstrongswan-standard-plugins, libcharon-extra-plugins (kernel-libipsec). */
+const PLUGINS = [
+  'random nonce openssl',
+  // The KDF of IKEv2 is a plugin of its own since 5.9.6, and kdf needs hmac of its own kind.
+  'sha2 hmac kdf',
+  // Public keys as they are, without certificates.
+  'pem pkcs1 pkcs8 pubkey',
+  // The newer key exchange, where this charon has it; a name that it does not know does no harm.
+  'ml',
+  'socket-default counters vici',
+];
+
+/** How long a peer that does not answer is waited for, in seconds: 1 + 1.6 + 2.6 + 4.1 + 6.6 = 16 until it is given up. */
+const RETRANSMIT = { timeout: 1, base: 1.6, tries: 4, jitter: 20 } as const;
+
+export function strongswanConf(settings: CharonSettings): string {
+  const kernel = settings.esp === 'kernel' ? 'kernel-netlink' : 'kernel-libipsec kernel-netlink';
+  return tree({
+    charon: {
+      load: `${PLUGINS.join(' ')} ${kernel}`,
+      port: settings.ports.ike,
+      port_nat_t: settings.ports.natt,
+      threads: 16,
+      install_routes: 'no',
+      install_virtual_ip: 'no',
+      // A lookup of one peer among thousands must not walk all of them.
+      ikesa_table_size: 1024,
+      ikesa_table_segments: 16,
+      // When all nodes come at once, they are no attack: a cookie is asked for later than by default.
+      cookie_threshold: 1000,
+      block_threshold: 50,
+      retransmit_timeout: RETRANSMIT.timeout,
+      retransmit_base: RETRANSMIT.base,
+      retransmit_tries: RETRANSMIT.tries,
+      retransmit_jitter: RETRANSMIT.jitter,
+      journal: { default: -1 },
+      syslog: { daemon: { default: -1 }, auth: { default: -1 } },
+      ...(settings.log === undefined ? {} : { filelog: { file: { ...logOf(settings.log) } } }),
+      plugins: {
+        vici: { socket: `unix://${settings.socket}` },
+        'socket-default': { fwmark: `0x${settings.fwmark.toString(16)}` },
+        // Our routes come and go with peers and pods: to charon each would be a reason to look for new paths.
+        'kernel-netlink': { roam_events: 'no' },
+      },
+    },
+  });
+}
+
+const logOf = ({ path, level }: { path: string; level: number }) => ({
+  path,
+  default: level,
+  time_format: '%FT%TZ',
+  flush_line: 'yes',
+  ike_name: 'yes',
+});
+
+interface Tree {
+  readonly [name: string]: string | number | Tree;
+}
+
+function tree(sections: Tree, indent = ''): string {
+  return Object.entries(sections)
+    .map(([name, value]) =>
+      typeof value === 'object'
+        ? `${indent}${name} {\n${tree(value, `${indent}  `)}${indent}}\n`
+        : `${indent}${name} = ${quoted(String(value))}\n`,
+    )
+    .join('');
+}
+
+/** Where it has to be: what is not a word ends at `#`, `}` or the end of the line. */
+function quoted(value: string): string {
+  return /^[\w.:/%-]+$/.test(value) ? value : `"${value.replaceAll(/["\\\n]/g, '')}"`;
+}
