@@ -15,7 +15,7 @@
  *   reply after conntrack: to a connection that was masqueraded in clear before the door was shut, packets of a remote host
  *         come with this node's address, and only conntrack knows that they are for a pod.
  *
- * Always passing: loopback; our own pods among each other and to this node; what is `exempt`, at either end; neighbour discovery
+ * Always passing: loopback; our own pods among each other and to this node, but not by a link to the other nodes; what is `exempt`, at either end; neighbour discovery
  * (hop limit 255, so nobody forwarded it) and DHCP, but for pods; the tunnel's own packets, from our port or to it. Multicast is in
  * none of the ranges.
  *
@@ -61,8 +61,14 @@ const RAW = -300;
 const AFTER_DSTNAT = -90;
 const PASSING: Json = { set: ['sheath0', 'sheath1', 'lo'] };
 
-/** @param later Each chain comes this much after the first door's. */
-export function door(plan: MeshPlan, later = 0): Rules {
+export interface DoorOptions {
+  /** Links to the other nodes, behind which no pod of ours is: by these, an own pod's address is that of a pod that moved away. */
+  readonly outside: readonly string[];
+  /** Each chain comes this much after the first door's. */
+  readonly later?: number;
+}
+
+export function door(plan: MeshPlan, { outside, later = 0 }: DoorOptions): Rules {
   const base = { type: 'filter', prio: later } as const;
   const ports = plan.devices.map(({ port }) => port).filter((port) => port > 0);
   const entrances: Rules = {
@@ -80,15 +86,17 @@ export function door(plan: MeshPlan, later = 0): Rules {
       rule('door-reply', differs({ ct: { key: 'direction' } }, 'reply'), ACCEPT),
     ],
   };
-  return together([entrances, ...FAMILIES.map((family) => new FamilyDoor(plan, family).rules())]);
+  return together([entrances, ...FAMILIES.map((family) => new FamilyDoor(plan, family, outside).rules())]);
 }
 
 class FamilyDoor {
   readonly #plan: MeshPlan;
   readonly #family: Family;
   readonly #ranges: Ranges;
+  readonly #outside: readonly string[];
 
-  constructor(plan: MeshPlan, family: Family) {
+  constructor(plan: MeshPlan, family: Family, outside: readonly string[]) {
+    this.#outside = outside;
     this.#plan = plan;
     this.#family = family;
     this.#ranges = rangesOf(plan, family);
@@ -121,10 +129,12 @@ class FamilyDoor {
 
   #passing(direction: Direction): (readonly Json[])[] {
     const { near, far } = ends(direction);
+    const device = meta(direction === 'out' ? 'oifname' : 'iifname');
+    const inside = this.#outside.length === 0 ? [] : [differs(device, { set: this.#outside })];
     return [
       ...this.#tunnel(direction),
       ...this.#exempt(far, near),
-      ...this.#when('pods', (pods) => [[equal(this.#address(far), pods), ACCEPT]]),
+      ...this.#when('pods', (pods) => [[...inside, equal(this.#address(far), pods), ACCEPT]]),
       ...(this.#family === 6 ? [DISCOVERY] : []),
       ...this.#dhcp(direction, near),
     ];

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import type { MeshPlan } from '../../mesh/types.ts';
 import type { Change, DoorReport } from '../dataplane.ts';
+import { underlayLinks } from '../devices/mtu.ts';
 import { change, DataplaneFailure, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
 import { Counts } from './counts.ts';
@@ -43,7 +44,7 @@ export class Firewall {
     for (const made of this.#unreported.splice(0)) outcome.changed(made);
     if (plan.mode !== 'strict') return;
     for (const gap of gaps(plan)) outcome.failed(gap);
-    await this.#attempt(outcome, () => this.#make(tablesOf(plan), outcome));
+    await this.#attempt(outcome, async () => this.#make(await this.#wanted(plan), outcome));
   }
 
   /** In its turn: what the plan wants, unless that opens the door. */
@@ -51,7 +52,7 @@ export class Firewall {
     if (plan.mode === 'strict' || plan.devices.length === 0) return;
     await this.#attempt(outcome, async () => {
       await this.#refresh();
-      if (!this.#known.found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
+      if (!this.#known.found.has(GUARD)) await this.#make(await this.#wanted(plan), outcome);
     });
   }
 
@@ -60,7 +61,7 @@ export class Firewall {
     if (plan.mode === 'strict') return;
     await this.#attempt(outcome, async () => {
       await this.#refresh();
-      if (this.#known.found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
+      if (this.#known.found.has(GUARD)) await this.#make(await this.#wanted(plan), outcome);
     });
   }
 
@@ -81,7 +82,7 @@ export class Firewall {
 
   /** What `shut` does, between two calls of `set`; the next report tells of it. */
   async mend(plan: MeshPlan, outcome: Outcome): Promise<void> {
-    await this.#attempt(outcome, () => this.#make(tablesOf(plan), outcome));
+    await this.#attempt(outcome, async () => this.#make(await this.#wanted(plan), outcome));
     this.#unreported.push(...outcome.changes);
   }
 
@@ -114,6 +115,16 @@ export class Firewall {
       const own = cause instanceof DataplaneFailure;
       outcome.failed(own ? cause : refused('firewall', `table inet ${TABLE}`, cause));
     }
+  }
+
+  /** Where it cannot be read which links lead to the other nodes, a door that does not ask for them is better than none. */
+  async #wanted(plan: MeshPlan): Promise<readonly Table[]> {
+    const { kernel } = this.#options;
+    const links =
+      plan.mode === 'strict' ? await underlayLinks(plan.ownAddresses, kernel).catch(() => []) : [];
+    // Behind a bridge that carries the node's address there may be pods of ours too.
+    const outside = links.filter(({ kind }) => kind !== 'bridge' && kind !== 'openvswitch');
+    return tablesOf(plan, outside.map(({ name }) => name).sort());
   }
 
   /** A door that is mended waits for nothing but for what is done to the tables just now. */

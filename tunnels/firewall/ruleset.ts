@@ -15,9 +15,10 @@ export type TableName = (typeof TABLES)[number];
 
 /**
  * Empty: none is needed.
+ * @param outside links to the other nodes, behind which no pod of ours is
  * @throws DataplaneFailure `CLUSTER_PREFIXES_MISSING`: strict mode with nothing to shut the door for
  */
-export function tablesOf(plan: MeshPlan): readonly Table[] {
+export function tablesOf(plan: MeshPlan, outside: readonly string[] = []): readonly Table[] {
   const strict = plan.mode === 'strict';
   if (strict && plan.clusterPrefixes.length === 0) {
     throw new DataplaneFailure({
@@ -28,11 +29,14 @@ export function tablesOf(plan: MeshPlan): readonly Table[] {
     });
   }
   const parts: Rules[] = [
-    ...(strict ? [door(plan)] : []),
+    ...(strict ? [door(plan, { outside })] : []),
     ...(plan.devices.length > 0 ? [passage(plan), podMarks(plan)] : []),
   ];
   if (parts.length === 0) return [];
-  return [{ name: TABLE, ...together(parts) }, ...(strict ? [{ name: GUARD, ...door(plan, 1) }] : [])];
+  return [
+    { name: TABLE, ...together(parts) },
+    ...(strict ? [{ name: GUARD, ...door(plan, { outside, later: 1 }) }] : []),
+  ];
 }
 
 /** Where a door that shuts still leaves a gap that nobody meant. */

@@ -31,6 +31,11 @@ const LINES: readonly Line[] = [
   ['always', 'pod', '10.244.2.77', '198.51.100.9', 'in'],
   ['always', 'pod', 'fd00:10:244:2::77', '2001:db8:ffff::9', 'in'],
   ['always', 'pod', '192.0.2.98', '10.244.2.2', 'out'],
+  // An address of our pods' range, by the link to the other nodes: it may be a pod that moved away.
+  ['always', 'pod', '10.244.1.2', '10.244.1.77', 'out'],
+  ['always', 'node', '2001:db8::1', 'fd00:10:244:1::77', 'out'],
+  ['always', 'wire', '10.244.1.78', '192.0.2.1', 'in'],
+  ['always', 'wire', 'fd00:10:244:1::78', 'fd00:10:244:1::2', 'in'],
   // Host with host.
   ['scope nodes', 'node', '192.0.2.1', '192.0.2.2', 'out'],
   ['scope nodes', 'node', '2001:db8::1', '2001:db8::2', 'out'],
