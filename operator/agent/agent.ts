@@ -117,6 +117,7 @@ export class Agent {
       if (signal.aborted) resolve();
       else signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    await this.#firstDoor();
     const reflecting = records.run((what) => this.#learned(what), end);
     const following = this.#parts.prefixes.run(end);
     dataplane.watch((what) => {
@@ -132,6 +133,16 @@ export class Agent {
       callOff();
       await Promise.all([this.#queue.close(), this.#api.close(), reflecting, following]);
     }
+  }
+
+  /** Before the API server is asked: a node that boots must not wait for it in the open. */
+  async #firstDoor(): Promise<void> {
+    const { mesher, dataplane, log } = this.#parts;
+    const plan = mesher.firstDoor;
+    if (plan === undefined || dataplane.shut === undefined) return;
+    const { changes, errors } = await dataplane.shut(plan);
+    for (const { code, message } of errors) log.error({ event: 'door', code }, message);
+    if (changes.length > 0) log.info({ event: 'door' }, 'shut the door, as the disk says');
   }
 
   #learned(what: RecordsChange): void {

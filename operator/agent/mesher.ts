@@ -148,7 +148,7 @@ export class Mesher {
     const { own } = this;
     const strict = basis === 'nothing' ? keptStance?.mode === 'strict' : doorOf(config.mesh) === 'strict';
     if (!strict || own === undefined) return undefined;
-    return this.#planner.alone(this.#basis(own, SHUT));
+    return this.#planner.alone(this.#basis(own, { ...(keptStance ?? SHUT), mode: 'strict' }));
   }
 
   /** The same objects as before while nothing that they are made of changed. */

@@ -269,9 +269,9 @@ const DOORS: readonly Row[] = [
     'hold 7,8; send 0; unroute',
   ],
   [
-    'on again before the key is gone',
+    'on again: what was begun is ended first',
     { stance: stanceOf([7], [0]), statuses: new Map() },
-    'hold 7; send 0,7; clear 3',
+    'hold 7; send 0; unroute',
   ],
   ['off and off', { target: none, stance: undefined, published: false }, 'hold nothing; send 0'],
 ];

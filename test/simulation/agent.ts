@@ -46,12 +46,20 @@ export class SimulatedAgent {
     const keyring = Keyring.open(FOLDER, { now: () => clock.now(), files: disk.keys, owner: 0 });
     this.#config =
       disk.config ??
-      configOf(base, { encryption: 'none', mode: 'permissive', generation: 1, passOver: [] }, 'nothing');
+      configOf(
+        base,
+        { encryption: 'none', mode: 'permissive', generation: 1, passOver: [], version: 0 },
+        'nothing',
+      );
     this.#base = base;
     this.records = new ModelRecords(machine.name, disk.knowledge?.nodes);
     this.#dataplane = new ModelDataplane({
       kernel,
-      step: () => this.#io(1, 8),
+      step: async () => {
+        machine.moves();
+        await this.#io(1, 8);
+      },
+      wait: () => this.#io(1, 3),
       publicKey: (generation) => {
         const key = keyring.get(generation);
         if (key === undefined) throw new Error(`${machine.name} has no key of generation ${generation}`);
@@ -290,11 +298,16 @@ function configOf(base: MeshConfig, wish: Wish, basis: LiveConfig['basis']): Liv
   const text = JSON.stringify([wish, basis]);
   const made = known.get(text);
   if (made !== undefined) return made;
-  const { passOver, ...rest } = wish;
+  const { passOver, version, ...rest } = wish;
   const mesh = { ...base, ...rest, rotation: { ...base.rotation, passOver } };
   // Of the rest nothing is read here.
   const config = { mesh } as unknown as LiveConfig['config'];
-  const live = { config, facts: { version: '1', cannot: [] }, publishFacts: true, basis };
+  const live = {
+    config,
+    facts: { version: '1', observedGeneration: version, cannot: [] },
+    publishFacts: true,
+    basis,
+  };
   known.set(text, live);
   return live;
 }

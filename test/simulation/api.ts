@@ -5,7 +5,10 @@ import { KubeError } from '../../operator/kube/errors.ts';
 import type { NodeMetadata } from '../../operator/kube/node.ts';
 import type { Time } from './time.ts';
 
-export type Wish = Pick<Target, 'encryption' | 'mode' | 'generation' | 'passOver'>;
+/** Its `version` is raised with every change. */
+export type Wish = Pick<Target, 'encryption' | 'mode' | 'generation' | 'passOver'> & {
+  readonly version: number;
+};
 
 export interface Watcher {
   readonly node: string;
@@ -24,7 +27,7 @@ export class Api {
   readonly random: () => number;
   readonly nodes = new Map<string, NodeMetadata>();
   wish: Wish;
-  readonly #watchers = new Set<Watcher>();
+  readonly #watchers = new Map<Watcher, () => void>();
   /** Nodes that do not reach it; and until when the watch of a node tells nothing new. */
   readonly cut = new Set<string>();
   readonly stale = new Map<string, number>();
@@ -33,10 +36,10 @@ export class Api {
   #version = 0;
   writes = 0;
 
-  constructor(time: Time, random: () => number, wish: Wish) {
+  constructor(time: Time, random: () => number, wish: Omit<Wish, 'version'>) {
     this.time = time;
     this.random = random;
-    this.wish = wish;
+    this.wish = { ...wish, version: 1 };
   }
 
   put(metadata: Omit<NodeMetadata, 'resourceVersion'>): NodeMetadata {
@@ -53,7 +56,7 @@ export class Api {
   }
 
   say(wish: Partial<Wish>): void {
-    this.wish = { ...this.wish, ...wish };
+    this.wish = { ...this.wish, ...wish, version: this.wish.version + 1 };
     this.#tell({ type: 'wish', wish: this.wish });
   }
 
@@ -86,7 +89,7 @@ export class Api {
         return;
       }
       const [nodes, wish] = [[...this.nodes.values()], this.wish];
-      this.#watchers.add(watcher);
+      this.#watchers.set(watcher, list);
       this.#later(watcher, () => watcher.replace(nodes, wish));
     };
     this.time.after(5, list);
@@ -99,10 +102,11 @@ export class Api {
   /** A watch that is cut off begins with a list again. */
   disconnect(node: string): void {
     this.cut.add(node);
-    for (const watcher of this.#watchers) {
+    for (const [watcher, list] of this.#watchers) {
       if (watcher.node !== node) continue;
       this.#watchers.delete(watcher);
       this.#arrival.delete(watcher);
+      this.time.after(200, list);
     }
   }
 
@@ -111,7 +115,7 @@ export class Api {
   }
 
   #tell(change: Change): void {
-    for (const watcher of this.#watchers) this.#later(watcher, () => watcher.event(change));
+    for (const watcher of this.#watchers.keys()) this.#later(watcher, () => watcher.event(change));
   }
 
   #later(watcher: Watcher, tell: () => void): void {

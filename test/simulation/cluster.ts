@@ -1,5 +1,6 @@
 /** A cluster on a virtual clock: machines, an API server, pods that talk all the time, and a witness who counts what must not be. */
 import assert from 'node:assert/strict';
+import { parseRecord } from '../../mesh/record.ts';
 import type { MeshConfig } from '../../mesh/types.ts';
 import { config } from '../mesh/fixtures.ts';
 import { Api, type Wish } from './api.ts';
@@ -32,7 +33,7 @@ export class Cluster {
   /** Since when each node was told to shut its door, and did not hear otherwise; of the network's time. */
   readonly #strictSince = new Map<string, number>();
 
-  constructor(seed: number, size: number, wish: Wish) {
+  constructor(seed: number, size: number, wish: Omit<Wish, 'version'>) {
     this.random = chance(seed);
     this.api = new Api(this.time, this.random, wish);
     this.network = new Network(this.time, this.random);
@@ -46,7 +47,12 @@ export class Cluster {
 
   add(): Machine {
     const { api, network } = this;
-    const machine = new Machine(this.machines.length + 1, { api, network, config: MESH });
+    const machine: Machine = new Machine(this.machines.length + 1, {
+      api,
+      network,
+      config: MESH,
+      moves: () => this.#probe(machine),
+    });
     this.machines.push(machine);
     machine.register();
     machine.startAgent();
@@ -87,6 +93,45 @@ export class Cluster {
     );
   }
 
+  /** As the records tell it, and nobody asks an agent. */
+  saysEncrypted(): boolean {
+    const { encryption, version } = this.api.wish;
+    const records = [...this.api.nodes.values()].map(parseRecord);
+    return (
+      encryption !== 'none' &&
+      records.every(
+        ({ generations, sending, agent }) =>
+          agent?.observedGeneration === version && generations.length > 0 && !sending.includes(0),
+      )
+    );
+  }
+
+  /** Every node has said that it follows what is wished now. */
+  followed(): boolean {
+    const { version } = this.api.wish;
+    return [...this.api.nodes.values()]
+      .map(parseRecord)
+      .every(({ agent }) => agent?.observedGeneration === version);
+  }
+
+  cutApi({ name }: Machine, lasts: number): void {
+    this.api.disconnect(name);
+    this.machines.find((machine) => machine.name === name)?.agent?.disconnected();
+    this.time.after(lasts, () => this.api.reconnect(name));
+  }
+
+  /** Ends whatever still goes on. */
+  heal(): void {
+    this.network.cut.clear();
+    this.api.cut.clear();
+    this.api.stale.clear();
+    this.api.say({ passOver: [] });
+    for (const machine of this.machines) {
+      if (!this.api.nodes.has(machine.name)) machine.register();
+      if (machine.agent === undefined) machine.startAgent();
+    }
+  }
+
   isOff(): boolean {
     return this.machines.every(
       ({ up, agent, kernel }) =>
@@ -113,12 +158,37 @@ export class Cluster {
         if (there && from !== to) this.network.send(from, to);
     }
     this.#watchDoors();
+    for (const machine of this.machines) machine.in ||= this.#isIn(machine);
     this.time.after(BEAT, () => this.#beat());
   }
 
+  /** A packet each way between this node and each other: for the moments at which something moves. */
+  #probe(machine: Machine): void {
+    if (!machine.up) return;
+    for (const other of this.machines) {
+      if (other === machine || !other.up) continue;
+      this.network.send(machine.kernel, other.kernel);
+      this.network.send(other.kernel, machine.kernel);
+    }
+  }
+
+  #isIn({ kernel, up }: Machine): boolean {
+    return (
+      up &&
+      this.machines.every(
+        (other) =>
+          other.kernel === kernel ||
+          !other.up ||
+          (kernel.routes.has(other.prefix) && other.kernel.routes.has(kernel.prefix)),
+      )
+    );
+  }
+
   #watchDoors(): void {
-    for (const { name, up, agent } of this.machines) {
+    for (const { name, up, agent, disk } of this.machines) {
       const mesh = agent?.config.config.mesh;
+      // One that went down in its first seconds boots as if for the first time.
+      if (disk.knowledge === undefined) this.#strictSince.delete(name);
       // An agent that is dead, or has not heard yet, leaves the door as it is.
       if (mesh === undefined || agent?.config.basis === 'nothing') continue;
       if (up && mesh.mode === 'strict' && mesh.encryption !== 'none') {
@@ -129,6 +199,7 @@ export class Cluster {
 
   /** A turn that was under way when the wish came ends first. */
   #clear({ from, sentAt }: Packet): void {
+    this.#watchDoors();
     const since = this.#strictSince.get(from.node);
     if (since !== undefined && sentAt - since > 500)
       this.losses.leaked.push(`${this.#at()} ${from.node} in clear`);

@@ -12,6 +12,7 @@ export interface ModelOptions {
   readonly kernel: Kernel;
   /** Resolves after a step; never when the agent was killed meanwhile. */
   readonly step: () => Promise<void>;
+  readonly wait: () => Promise<void>;
   readonly publicKey: (generation: number) => PublicKey;
 }
 
@@ -54,7 +55,7 @@ export class ModelDataplane implements Dataplane {
 
   preview = async () => [];
   async observe() {
-    await this.#options.step();
+    await this.#options.wait();
     return this.#options.kernel.observations();
   }
   watch(): void {}

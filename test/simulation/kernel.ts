@@ -208,7 +208,9 @@ export class Kernel {
     const done = peer.session !== undefined && peer.session.born >= since;
     if (gone || done || network.time.now() > peer.tryingUntil) {
       peer.trying = false;
-      if (!gone && !done) for (const packet of peer.staged.splice(0)) network.lost(packet, 'no handshake');
+      if (!done)
+        for (const packet of peer.staged.splice(0))
+          network.lost(packet, gone ? 'peer removed' : 'no handshake');
       return;
     }
     this.#initiation(device, peer);

@@ -20,6 +20,10 @@ export class Machine {
   readonly disk = new Disk();
   readonly kernel: Kernel;
   readonly #config: MeshConfig;
+  /** Something in its kernel is about to be another. */
+  readonly moves: () => void;
+  /** It once had a tunnel to each other, and each to it. */
+  in = false;
   agent: SimulatedAgent | undefined;
   /** Milliseconds that its clock is off. */
   offset = 0;
@@ -29,7 +33,7 @@ export class Machine {
   upSince = 0;
   #boots = 0;
 
-  constructor(i: number, parts: { api: Api; network: Network; config: MeshConfig }) {
+  constructor(i: number, parts: { api: Api; network: Network; config: MeshConfig; moves: () => void }) {
     this.name = `n${i}`;
     this.prefix = prefix(`10.244.${i}.0/24`);
     this.address = address(`192.0.2.${i}`);
@@ -38,6 +42,7 @@ export class Machine {
     this.time = parts.network.time;
     this.random = parts.network.random;
     this.#config = parts.config;
+    this.moves = parts.moves;
     this.kernel = new Kernel({
       node: this.name,
       prefix: this.prefix,

@@ -1,0 +1,55 @@
+/**
+ * The lifecycle of keys and doors under random schedules: the real Mesher, KernelLoop and Publisher of each node, and all pure functions
+ * below them, on modelled kernels and a modelled API server. `SHEATH_SEED=N` runs the same schedules again.
+ */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { Cluster } from './cluster.ts';
+import { happen, type Schedule, schedules } from './schedule.ts';
+
+const SEED = Number(process.env.SHEATH_SEED ?? Date.now() % 2 ** 31);
+const RUNS = Number(process.env.SHEATH_RUNS ?? 120);
+
+async function play({ seed, size, happenings }: Schedule, excused: boolean): Promise<Cluster> {
+  const cluster = new Cluster(seed, size, {
+    encryption: 'wireguard',
+    mode: 'permissive',
+    generation: 1,
+    passOver: [],
+  });
+  const newcomer = (node: string) => cluster.machines.find(({ name }) => name === node)?.in === false;
+  cluster.excuse = ({ from, to }, why) =>
+    excused || (why.startsWith('door') && (newcomer(from.node) || newcomer(to.node)));
+  assert.ok(await cluster.until(() => cluster.isEncrypted(1), 60_000), cluster.describe());
+  for (const happening of happenings) {
+    await happen(cluster, happening);
+    await cluster.run(happening.pause);
+  }
+  cluster.heal();
+  const { encryption, generation } = cluster.api.wish;
+  const wanted = () =>
+    cluster.machines.every(({ up }) => up) &&
+    (encryption === 'none' ? cluster.isOff() : cluster.isEncrypted(generation));
+  assert.ok(await cluster.until(wanted, 400_000), `no end of it:\n${cluster.describe()}`);
+  const { sent, delivered } = cluster.network;
+  cluster.excuse = () => false;
+  await cluster.run(2_000);
+  assert.ok(cluster.network.sent > sent && cluster.network.delivered > delivered);
+  assert.deepEqual(cluster.losses, { lost: [], leaked: [] });
+  return cluster;
+}
+
+describe(`random schedules, seed ${SEED}`, function () {
+  this.timeout(300_000);
+  const check = (what: 'harmless' | 'any', seed: number) =>
+    fc.assert(
+      fc.asyncProperty(schedules(what), async (schedule) => void (await play(schedule, what === 'any'))),
+      { seed, numRuns: RUNS, endOnFailure: false, interruptAfterTimeLimit: 200_000 },
+    );
+
+  it('whatever is wished, killed, cut off or late: no packet is lost, and none is in clear behind a door', () =>
+    check('harmless', SEED));
+
+  it('whatever goes down or away: none is in clear behind a door, and all end on one generation', () =>
+    check('any', SEED + 1));
+});
