@@ -9,7 +9,7 @@ import type { PrefixSource } from '../prefixes/own.ts';
 import type { OwnNode } from '../records/disk.ts';
 import type { AgentStatus } from '../status.ts';
 import type { Events } from './events.ts';
-import type { Problems } from './problems.ts';
+import type { ProblemFacts, Problems } from './problems.ts';
 import type { AnnotationChanges } from './publisher.ts';
 import { refusalKey } from './view.ts';
 
@@ -28,6 +28,8 @@ export interface Counters {
   error(part: string, code: string): void;
 }
 
+/** Milliseconds for which status tells of a door that somebody opened. */
+const REMEMBERED = 3_600_000;
 /** Milliseconds between two status events. */
 const STATUS_PACE = 1_000;
 const WORSE: readonly PeerState[] = ['degraded', 'refused', 'unknown'];
@@ -89,8 +91,17 @@ export class Narrator {
         ...(node === undefined ? {} : { node }),
       })),
     );
+    problems.found('door', this.#doorProblems(report));
     this.#sayRefusals();
     if (report.changes.length > 0) this.statusMoved();
+  }
+
+  #doorProblems({ door }: Report): readonly ProblemFacts[] {
+    const { breach } = door ?? {};
+    if (breach === undefined || this.#options.clock.now() - breach.until > REMEMBERED) return [];
+    const [from, span] = [new Date(breach.since).toISOString(), breach.until - breach.since];
+    const message = `the door of strict mode was open for up to ${span} ms from ${from} on, for somebody removed its nftables tables; see to it that nobody flushes all rules of this node ("nft flush ruleset")`;
+    return [{ code: 'DOOR_WAS_OPEN', message }];
   }
 
   turnFailed(error: unknown): void {
