@@ -15,7 +15,7 @@ import { relay } from '../relay.ts';
 import type { Lab } from './folder.ts';
 import { copyKubeconfig, redirectKubeconfig } from './kubeconfigs.ts';
 import { lastWords } from './last-words.ts';
-import { endPid, recordPid } from './pids.ts';
+import { endPid, livingPid, recordPid } from './pids.ts';
 import { API_PORT } from './topology.ts';
 
 const READY_WITHIN_MS = 60_000;
@@ -42,6 +42,11 @@ export async function startApi(lab: Lab): Promise<void> {
 
 export function stopApi(lab: Lab): Promise<void> {
   return endPid(pidFile(lab));
+}
+
+/** While it is stopped by SIGSTOP, connections stay and nothing comes: what everybody knows grows old. */
+export function apiPid(lab: Lab): Promise<number | undefined> {
+  return livingPid(pidFile(lab));
 }
 
 /** The process that `startApi` starts. */

@@ -72,6 +72,21 @@ function nodeLines(lab: Topology, node: LabNode): readonly string[] {
   ];
 }
 
+/** Cuts the node off from all others and the API, as a switch that fails does: its own cable stays up. Or joins it again. */
+export async function cutOff(lab: Topology, node: LabNode, isOff: boolean): Promise<void> {
+  await run([
+    'bridge',
+    '-n',
+    lab.wire,
+    'link',
+    'set',
+    'dev',
+    node.name,
+    'state',
+    isOff ? 'disabled' : 'forwarding',
+  ]);
+}
+
 /** What a power cut leaves: nothing. Sockets that somebody still holds do not keep its cables. */
 export async function destroyNodeNetwork(lab: Topology, node: LabNode): Promise<void> {
   await endProcesses([node.netns, ...node.pods.map((pod) => pod.netns)]);

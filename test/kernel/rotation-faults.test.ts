@@ -1,0 +1,138 @@
+// kernel suite: kernels newest, memory 3G, timeout 900
+/**
+ * Rotations on real parts while things go wrong, in strict mode: at random, from a seed that each test's title tells. Whatever happens,
+ * nothing crosses the wire in clear, all nodes end on one generation, and all pods reach each other.
+ *
+ *   SHEATH_FAULT_SEED       of the first schedule; the following have the following ones
+ *   SHEATH_FAULT_SCHEDULES  how many; 10
+ *   SHEATH_FAULT_SECONDS    how long a fault lasts at most; 5
+ */
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ApiTarget, apiTarget, call } from '../../lab/api-client.ts';
+import { type Capture, startCapture } from '../../lab/capture/start.ts';
+import { agentStatus, nodeNamed } from '../../lab/nodes/agents.ts';
+import { killNode, startNode } from '../../lab/nodes/lab.ts';
+import { startTraffic, type Traffic } from '../../lab/traffic/start.ts';
+import { MESH } from '../../operator/config/resource.ts';
+import { assertEncrypted, assertNoneLost, Mesh } from './mesh/mesh.ts';
+import { inject, livedAhead } from './rotation/faults.ts';
+import { scheduleOf, tell } from './rotation/schedule.ts';
+
+const NODES = ['n1', 'n2', 'n3'] as const;
+const CLUSTER_PREFIXES = '10.244.0.0/16,fd00:10:244::/48';
+const FIRST_SEED = Number(process.env.SHEATH_FAULT_SEED ?? randomInt(2 ** 31));
+const SCHEDULES = Number(process.env.SHEATH_FAULT_SCHEDULES ?? 10);
+const LONGEST = Number(process.env.SHEATH_FAULT_SECONDS ?? 5) * 1000;
+const RATE = 20;
+
+describe('rotations while things go wrong', function () {
+  this.timeout(180_000 + LONGEST * 4);
+  let mesh: Mesh;
+  let target: ApiTarget;
+  let capture: Capture;
+  let generation = 1;
+  /** Of pods that were there when each began. */
+  let traffic: Traffic[] = [];
+
+  before(async () => {
+    mesh = await Mesh.create({ name: 'faults', through: 'resource', controller: true });
+    target = await apiTarget(mesh.server.kubeconfigPath);
+    await mesh.sheath('enable', '--strict', '--cluster-prefixes', CLUSTER_PREFIXES, '--wait', '--yes');
+    await mesh.until(({ state, mode }) => state === 'encrypted' && mode === 'strict');
+    capture = await startCapture(mesh.lab.topology);
+  });
+  after(async () => {
+    await endTraffic();
+    await capture?.stop();
+    await mesh?.close();
+  });
+
+  beforeEach(async () => {
+    capture.reset();
+    await addTraffic();
+  });
+  afterEach(endTraffic);
+
+  it('a node that comes back with its clock an hour behind would be refused with its old keys', async () => {
+    const key = await mesh.on('n2', 'wg show sheath1 public-key');
+    const answered = await livedAhead(mesh.lab, 'n2');
+    assert.equal(answered, 2, 'its peers saw an hour ahead');
+    await killNode(mesh.lab, 'n2', 'node');
+    await startNode(mesh.lab, 'n2');
+    await assertWhole();
+    assert.notEqual(await mesh.on('n2', 'wg show sheath1 public-key'), key, 'so it took a new one');
+  });
+
+  for (let nth = 0; nth < SCHEDULES; nth += 1) {
+    const schedule = scheduleOf({ seed: FIRST_SEED + nth, nodes: NODES, longest: LONGEST });
+    it(`seed ${schedule.seed}: ${tell(schedule)}`, async () => {
+      generation += 1;
+      await rotateTo(generation);
+      const rebooted = new Set<string>();
+      const injected = inject(mesh.lab, schedule, (node) => rebooted.add(node));
+      await Promise.all([injected, speakAgain(rebooted, injected)]);
+      await assertWhole();
+    });
+  }
+
+  it('nothing escaped the capture', async () => {
+    const { dropped } = await capture.stop();
+    assert.equal(dropped, 0);
+  });
+
+  /** As `sheath rotate` does, which is a process more. */
+  async function rotateTo(wanted: number): Promise<void> {
+    await call(target, {
+      method: 'PATCH',
+      path: MESH,
+      body: { spec: { generation: wanted } },
+      headers: { 'content-type': 'application/merge-patch+json' },
+    });
+  }
+
+  /** One generation everywhere, every door shut, nothing in clear until now; and all pods reach each other. */
+  async function assertWhole(): Promise<void> {
+    await mesh.until(
+      ({ state, mode, generations, publish }) =>
+        state === 'encrypted' &&
+        mode === 'strict' &&
+        generations.length === 1 &&
+        generations[0]?.number === generation &&
+        publish.state === 'published',
+    );
+    assert.deepEqual(capture.report().clearBetween, [], 'seen in clear');
+    const measured = await mesh.measure({ rate: 50 }, () => sleep(500));
+    assertNoneLost(measured);
+    assertEncrypted(measured);
+  }
+
+  async function addTraffic(options: { readonly firstPort?: number } = {}): Promise<void> {
+    traffic.push(await startTraffic(mesh.lab, { rate: RATE, firstPort: 25_000, ...options }));
+  }
+
+  /** Pods of a node that came up speak as soon as its door is shut, which is before all else. */
+  async function speakAgain(rebooted: Set<string>, injected: Promise<void>): Promise<void> {
+    let over = false;
+    const end = (): void => {
+      over = true;
+    };
+    void injected.then(end, end);
+    for (let firstPort = 30_000; !over; await sleep(50)) {
+      for (const node of rebooted) {
+        const status = await agentStatus(mesh.lab, nodeNamed(mesh.lab, node));
+        if (status?.mode !== 'strict') continue;
+        rebooted.delete(node);
+        await addTraffic({ firstPort });
+        firstPort += 100;
+      }
+    }
+  }
+
+  async function endTraffic(): Promise<void> {
+    const all = traffic;
+    traffic = [];
+    await Promise.allSettled(all.map((one) => one.stop()));
+  }
+});

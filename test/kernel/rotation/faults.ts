@@ -1,0 +1,124 @@
+/** Faults on real parts. Each is over when its function resolves. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Keyring, type KeyringEntry } from '../../../keys/keyring.ts';
+import { bindIn } from '../../../lab/namespace-sockets.ts';
+import { nodeNamed } from '../../../lab/nodes/agents.ts';
+import { apiPid, startApi, stopApi } from '../../../lab/nodes/api.ts';
+import { type Lab, nodeFolders } from '../../../lab/nodes/folder.ts';
+import { killNode, runInNode, startNode } from '../../../lab/nodes/lab.ts';
+import { cutOff } from '../../../lab/nodes/network.ts';
+import { run } from '../../../lab/processes.ts';
+import { initiation } from './initiation.ts';
+import { type Fault, lanes, type Schedule } from './schedule.ts';
+
+const HOUR = 3_600_000;
+const PORT = 51_830;
+/** Milliseconds. */
+const ANSWER_WITHIN = 300;
+
+/** Resolves when all of it is over. @param rebooted told of a node that came back, as soon as its agent was started */
+export async function inject(
+  lab: Lab,
+  schedule: Schedule,
+  rebooted: (node: string) => unknown,
+): Promise<void> {
+  const began = performance.now();
+  const inTurn = async (faults: readonly Fault[]): Promise<void> => {
+    for (const fault of faults) {
+      await sleep(Math.max(0, began + fault.at - performance.now()));
+      await happen(lab, fault);
+      if (fault.kind.startsWith('node rebooted')) rebooted(fault.node);
+    }
+  };
+  await Promise.all(lanes(schedule).map(inTurn));
+}
+
+async function happen(lab: Lab, { kind, node, lasts }: Fault): Promise<void> {
+  switch (kind) {
+    case 'agent killed':
+      await killNode(lab, node, 'agent');
+      await sleep(lasts);
+      return startNode(lab, node);
+    case 'API cut':
+      await stopApi(lab);
+      await sleep(lasts);
+      return startApi(lab);
+    case 'API silent':
+      return silence(lab, lasts);
+    case 'node cut off':
+      await cutOff(lab.topology, nodeNamed(lab, node), true);
+      await sleep(lasts);
+      return cutOff(lab.topology, nodeNamed(lab, node), false);
+    case 'node rebooted':
+      await killNode(lab, node, 'node');
+      await sleep(lasts);
+      return startNode(lab, node);
+    case 'node rebooted an hour back':
+      await livedAhead(lab, node);
+      await killNode(lab, node, 'node');
+      await sleep(lasts);
+      return startNode(lab, node);
+  }
+}
+
+/** Connections stay, and nothing comes: every watch grows stale. */
+async function silence(lab: Lab, lasts: number): Promise<void> {
+  const pid = await apiPid(lab);
+  if (pid === undefined) return;
+  process.kill(pid, 'SIGSTOP');
+  await sleep(lasts);
+  process.kill(pid, 'SIGCONT');
+}
+
+/**
+ * Leaves everything as if this node had lived with its clock an hour ahead: its disk knows of that time, and its peers saw handshakes of
+ * then, so that they refuse all that its keys say now. @returns how many peers answered such a handshake
+ */
+export async function livedAhead(lab: Lab, name: string): Promise<number> {
+  await killNode(lab, name, 'agent');
+  const { state } = nodeFolders(lab, name);
+  const then = Date.now() + HOUR;
+  const answers = await Promise.all(
+    Keyring.open(join(state, 'keys'))
+      .list()
+      .map((key) => greetOthers(lab, name, { key, time: then })),
+  );
+  await run(['touch', '-d', new Date(then).toISOString(), join(state, 'records.json')]);
+  return answers.reduce((sum, count) => sum + count, 0);
+}
+
+interface Greeting {
+  readonly key: KeyringEntry;
+  /** Milliseconds since the epoch. */
+  readonly time: number;
+}
+
+/** Begins a handshake with every other node, from the port that they know. */
+async function greetOthers(lab: Lab, name: string, { key, time }: Greeting): Promise<number> {
+  const { generation, privateKey } = key;
+  const device = `sheath${generation % 2}`;
+  const port = PORT + (generation % 2);
+  // The device holds the port.
+  await runInNode(lab, name, ['ip', 'link', 'del', device]).catch(() => undefined);
+  const [socket] = await bindIn(nodeNamed(lab, name).netns, [{ address: addressOf(lab, name), port }]);
+  const answered = new Set<string>();
+  socket?.on('error', () => undefined);
+  socket?.on('message', (message, { address }) => {
+    if (message[0] === 2) answered.add(address);
+  });
+  for (const { name: other } of lab.topology.members) {
+    if (other === name) continue;
+    const shown = await runInNode(lab, other, ['wg', 'show', device, 'public-key']).catch(() => '');
+    const to = shown.trim();
+    if (to === '') continue;
+    socket?.send(initiation({ from: privateKey, to, time }), port, addressOf(lab, other));
+  }
+  await sleep(ANSWER_WITHIN);
+  socket?.close();
+  return answered.size;
+}
+
+function addressOf(lab: Lab, name: string): string {
+  return nodeNamed(lab, name).addresses[0] ?? '';
+}
