@@ -50,26 +50,24 @@ describe('strict mode: three agents, kernel WireGuard', function () {
     assert.deepEqual(mesh.leaks(seen), []);
   });
 
-  const hands: readonly (readonly [string, string])[] = [
-    ['the device is deleted', 'ip link del sheath1'],
-    ['a peer is removed', 'wg set sheath1 peer "$(wg show sheath1 peers | head -1)" remove'],
-    [
-      'all routes and rules are gone',
-      'ip route flush table 51830; ip -6 route flush table 51830; ip rule del pref 95; ip -6 rule del pref 95',
-    ],
-    ['its table is deleted, and so is the device', 'nft delete table inet sheath; ip link del sheath1'],
-  ];
-  for (const [what, command] of hands) {
-    it(`nothing is seen when ${what}, and all is repaired`, async () => {
-      const seen = await mesh.watch(async () => {
-        await mesh.on('n1', command);
-        await sleep(500);
+  it('whatever somebody takes away, nothing is seen, and all is repaired', async () => {
+    const hands = [
+      // Peers first: of these the kernel tells nobody, and the agent sees it when it looks the next time.
+      'wg set sheath1 peer "$(wg show sheath1 peers | head -1)" remove',
+      'for f in -4 -6; do ip $f route flush table 51830; ip $f rule del pref 95; done',
+      'nft delete table inet sheath; ip link del sheath1',
+      'ip link del sheath1',
+    ];
+    const seen = await mesh.watch(async () => {
+      for (const hand of hands) {
+        await mesh.on('n1', hand);
+        await sleep(700);
         await mesh.untilEncrypted();
-      });
-      assert.deepEqual(mesh.leaks(seen), []);
-      await mesh.untilAllArrives();
+      }
     });
-  }
+    assert.deepEqual(mesh.leaks(seen), []);
+    await mesh.untilAllArrives();
+  });
 
   it('all tables flushed: back within a second, and status says since when and how long', async () => {
     await mesh.on('n1', 'nft flush ruleset');
@@ -150,7 +148,7 @@ describe('strict mode: three agents, kernel WireGuard', function () {
 
   it('encryption goes: the doors open first, and nothing is lost', async () => {
     const seen = await mesh.watch(async () => {
-      await mesh.say({ ...STRICT, encryption: 'none', mode: 'permissive' });
+      await mesh.say({ ...STRICT, scope: 'nodes', encryption: 'none', mode: 'permissive' });
       await mesh.until(({ state }) => state === 'plaintext');
     });
     assert.equal(seen.traffic.lost, 0);

@@ -106,6 +106,26 @@ describe('the door', () => {
     });
   }
 
+  it('knows a cluster of one family, and leaves the other alone', async () => {
+    for (const family of [4, 6] as const) {
+      const of = <T extends string>(texts: readonly T[]) =>
+        texts.filter((text) => text.includes(':') === (family === 6));
+      const plan = strict();
+      const { errors } = await machine.set(
+        wanted({
+          ...plan,
+          clusterPrefixes: of(plan.clusterPrefixes),
+          nodePrefixes: of(plan.nodePrefixes),
+          ownPrefixes: of(plan.ownPrefixes),
+          ownAddresses: of(plan.ownAddresses),
+        }),
+      );
+      assert.deepEqual(errors, []);
+      const wants = LINES.filter(([stops, , from]) => stops !== 'always' || of([from]).length === 0);
+      assert.deepEqual(await passed(), wants.map(textOf));
+    }
+  });
+
   it('tells nodes from pods where they share a network', async () => {
     const shared = { clusterPrefixes: [prefix('10.244.0.0/16'), prefix('192.0.0.0/16')] };
     await machine.set(wanted(strict(shared)));

@@ -198,6 +198,49 @@ describe('the order of things', () => {
   });
 });
 
+describe('own pods that are known by a mark', () => {
+  let neighbours: Neighbours;
+  let machine: Machine;
+
+  before(async () => {
+    neighbours = await Neighbours.create();
+    machine = await open();
+  });
+  after(async () => {
+    await takeBack(machine);
+    await machine.close();
+    neighbours.close();
+  });
+
+  it('send to other nodes through the tunnel, the host does not, and nobody else sees the mark', async () => {
+    const probes: readonly Probe[] = [
+      { at: 'pod', from: '10.244.1.2', to: '192.0.2.2', port: 7001 },
+      { at: 'pod', from: 'fd00:10:244:1::2', to: '2001:db8::2', port: 7002 },
+      { at: 'node', from: '192.0.2.1', to: '192.0.2.2', port: 7003 },
+      { at: 'node', from: '2001:db8::1', to: '2001:db8::2', port: 7004 },
+    ];
+    const others =
+      'add table inet others; add chain inet others see { type filter hook forward priority -300; }';
+    await runProgram('nft', [`${others}; add rule inet others see meta mark & 0x2000 != 0 counter`]);
+    const { errors } = await machine.set(desired({ ...shape, prefixSource: 'pods' }));
+    assert.deepEqual(errors, []);
+    // Without a handshake the kernel's WireGuard counts as an error what wireguard-go takes in and keeps.
+    const given = (): number => {
+      const [link] = JSON.parse(ip('-j -s link show sheath1')) as {
+        stats64: { tx: Record<string, number> };
+      }[];
+      const { packets = 0, errors: refused = 0, dropped: lost = 0 } = link?.stats64.tx ?? {};
+      return packets + refused + lost;
+    };
+    const before = given();
+    assert.deepEqual([...(await neighbours.send(probes))].sort(), [7003, 7004]);
+    assert.ok(given() >= before + 2, `${given() - before} packets were given to the device`);
+    const seen = await runProgram('nft', ['list', 'table', 'inet', 'others']);
+    await runProgram('nft', ['delete table inet others']);
+    assert.match(seen, /counter packets 0 bytes 0/);
+  });
+});
+
 const dropped = ({
   door,
 }: {
