@@ -10,7 +10,7 @@ import { CliError, EXIT } from '../exit.ts';
 import { errorCode } from '../explain.ts';
 import { VERSION } from '../version.ts';
 import { parseAnswer } from './answer.ts';
-import { AGENT_LABELS, AGENT_PORT, NAMESPACE } from './deployment.ts';
+import { AGENT_LABELS, AGENT_PORT } from './deployment.ts';
 import { RUN_DIR, type Source } from './options.ts';
 import { mapLimited } from './pool.ts';
 
@@ -49,9 +49,11 @@ export async function readCluster(source: Source & { kind: 'cluster' }, context:
   });
   try {
     const records = await listRecords(client, context.signal);
-    const pods = await findAgents(client, context.signal);
+    const { namespace } = source;
+    const pods = await findAgents(client, namespace, context.signal);
     const nodes = await mapLimited(records, AT_A_TIME, async (record): Promise<ClusterNode> => {
-      const agent = await askAgent(client, { node: record.name, found: pods(record.name) }, context.signal);
+      const asked = { node: record.name, namespace, found: pods(record.name) };
+      const agent = await askAgent(client, asked, context.signal);
       return { node: record.name, record, agent };
     });
     const admissionPolicy = await admissionPolicyState(client, { signal: context.signal });
@@ -82,20 +84,20 @@ async function listRecords(client: KubeClient, signal: AbortSignal): Promise<rea
 /** How to ask the agent of a Node: the name of its pod, or why there is nobody to ask. */
 type FindAgent = (node: string) => { readonly pod: string } | { readonly reason: string };
 
-async function findAgents(client: KubeClient, signal: AbortSignal): Promise<FindAgent> {
+async function findAgents(client: KubeClient, namespace: string, signal: AbortSignal): Promise<FindAgent> {
   const pods = new Map<string, string>();
   try {
-    const path = `/api/v1/namespaces/${NAMESPACE}/pods`;
+    const path = `/api/v1/namespaces/${namespace}/pods`;
     for await (const page of client.list(path, { limit: PAGE, signal })) {
       for (const { name, node } of page.items.flatMap(agentPod)) pods.set(node, name);
     }
   } catch (error) {
-    const reason = `the pods in ${NAMESPACE} cannot be listed: ${messageOf(error)}`;
+    const reason = `the pods in ${namespace} cannot be listed: ${messageOf(error)}`;
     return () => ({ reason });
   }
   return (node) => {
     const pod = pods.get(node);
-    return pod === undefined ? { reason: `no agent's pod in ${NAMESPACE} runs there` } : { pod };
+    return pod === undefined ? { reason: `no agent's pod in ${namespace} runs there` } : { pod };
   };
 }
 
@@ -111,11 +113,11 @@ function agentPod(item: unknown): readonly { name: string; node: string }[] {
 
 async function askAgent(
   client: KubeClient,
-  { node, found }: { node: string; found: ReturnType<FindAgent> },
+  { node, namespace, found }: { node: string; namespace: string; found: ReturnType<FindAgent> },
   signal: AbortSignal,
 ): Promise<AgentAnswer> {
   if ('reason' in found) return { answered: false, reason: found.reason };
-  const path = `/api/v1/namespaces/${NAMESPACE}/pods/${found.pod}:${AGENT_PORT}/proxy/status`;
+  const path = `/api/v1/namespaces/${namespace}/pods/${found.pod}:${AGENT_PORT}/proxy/status`;
   try {
     const answer = await client.get(path, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN)]),

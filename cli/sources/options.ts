@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { type AgentClient, agentClient } from './agent.ts';
+import { NAMESPACE } from './deployment.ts';
 
 export const RUN_DIR = '/run/sheath';
 
@@ -16,6 +17,7 @@ export interface SourceOptions {
   readonly cluster?: boolean;
   readonly kubeconfig?: string;
   readonly context?: string;
+  readonly namespace?: string;
 }
 
 /** Where an answer comes from: this node's agent, or the cluster. */
@@ -25,6 +27,8 @@ export type Source =
       readonly kind: 'cluster';
       readonly kubeconfig?: string;
       readonly context?: string;
+      /** Of the agents' pods. */
+      readonly namespace: string;
       readonly fallback: boolean;
     };
 
@@ -37,7 +41,8 @@ export function addSourceOptions(command: Command): Command {
     )
     .option('--cluster', 'ask the cluster instead of the agent of this node')
     .option('--kubeconfig <file>', 'how to reach the API server; implies --cluster')
-    .option('--context <name>', 'which context of the kubeconfig; implies --cluster');
+    .option('--context <name>', 'which context of the kubeconfig; implies --cluster')
+    .option('--namespace <name>', `where the agents' pods are (default: ${NAMESPACE})`);
 }
 
 /**
@@ -51,6 +56,7 @@ export function chooseSource(options: SourceOptions): Source {
   if (!options.cluster && !named && here) return { kind: 'agent', agent };
   return {
     kind: 'cluster',
+    namespace: options.namespace ?? NAMESPACE,
     fallback: !options.cluster && !named,
     ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
     ...(options.context === undefined ? {} : { context: options.context }),

@@ -16,6 +16,7 @@ const PLURALS: Readonly<Record<string, string>> = {
   DaemonSet: 'daemonsets',
   Deployment: 'deployments',
   PodDisruptionBudget: 'poddisruptionbudgets',
+  ResourceQuota: 'resourcequotas',
   CronJob: 'cronjobs',
 };
 

@@ -8,7 +8,7 @@ import { deployment, disruptionBudget } from './controller.ts';
 import { flowSchema, priorityLevel } from './flow-control.ts';
 import { encryptionMesh } from './mesh.ts';
 import { AGENT, CONTROLLER, POLICIES, ROTATE } from './names.ts';
-import { namespace, serviceAccount } from './namespace.ts';
+import { criticalPods, namespace, serviceAccount } from './namespace.ts';
 import type { ManifestOptions } from './options.ts';
 import { bindingOf } from './policy/binding.ts';
 import { KEEP_PARAM, keepPolicy } from './policy/keep.ts';
@@ -22,6 +22,7 @@ export function manifests(options: ManifestOptions): readonly object[] {
   const mesh = encryptionMesh(options);
   return [
     namespace(options),
+    criticalPods(options),
     encryptionMeshCRD(),
     ...(mesh === undefined ? [] : [mesh]),
     serviceAccount(options, AGENT, 'agent'),

@@ -1,4 +1,4 @@
-import type { V1Namespace, V1ServiceAccount } from '@kubernetes/client-node';
+import type { V1Namespace, V1ResourceQuota, V1ServiceAccount } from '@kubernetes/client-node';
 import { type Component, labelsOf } from './names.ts';
 import type { ManifestOptions } from './options.ts';
 
@@ -14,6 +14,27 @@ export function namespace({ namespace: name }: ManifestOptions): V1Namespace {
         'pod-security.kubernetes.io/enforce': 'privileged',
         // The controller needs none of it: whoever looks at warnings shall see the agents alone.
         'pod-security.kubernetes.io/warn': 'privileged',
+      },
+    },
+  };
+}
+
+/** Some clouds let pods be critical only where a quota says how many. */
+export function criticalPods({ namespace: where }: ManifestOptions): V1ResourceQuota {
+  return {
+    apiVersion: 'v1',
+    kind: 'ResourceQuota',
+    metadata: { name: 'sheath-critical-pods', namespace: where },
+    spec: {
+      hard: { pods: '20k' },
+      scopeSelector: {
+        matchExpressions: [
+          {
+            scopeName: 'PriorityClass',
+            operator: 'In',
+            values: ['system-node-critical', 'system-cluster-critical'],
+          },
+        ],
       },
     },
   };

@@ -67,6 +67,12 @@ describe('status of the cluster', () => {
     }
   });
 
+  it('looks for the agents where it is told', async () => {
+    const { out, code } = await ask(WELL, 'status', '--namespace', 'elsewhere');
+    assert.match(out, /n1: published its keys, but the pods in elsewhere cannot be listed/);
+    assert.equal(code, 3);
+  });
+
   it('names the node that is not, with its reasons', async () => {
     const silent = { code: 'NO_ANSWER', message: 'n1 does not answer; see that UDP 51831 is reachable' };
     const n3 = status({

@@ -63,6 +63,8 @@ describe('kubectl delete -f in strict mode, with real agents', function () {
     for (const name of BOTH) {
       await cluster.current.until(() => isShut(name), 90);
       assert.match((await agents.left(name)).join(), /sheath/);
+      // All that an agent asks for is granted to it, and nothing that it writes is held back.
+      assert.doesNotMatch(await agents.log(name), /forbidden/i);
     }
   });
 

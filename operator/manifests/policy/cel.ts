@@ -38,7 +38,10 @@ export function validation({ holds, message, says, reason = 'Forbidden' }: Rule)
   };
 }
 
-/** Fields of an object that differ, but for some: a list of their names. Both are maps, as every object is when a policy runs. */
+/**
+ * Fields of an object that differ, but for some: a list of their names. Every object is a map when a policy runs; `dyn(...)` says so to
+ * whoever checks the types of a policy by the schema of its objects.
+ */
 export function changed(now: string, before: string, but: readonly string[] = []): string {
   const except = but.length === 0 ? '' : `!(k in ${list(but)}) && `;
   return `${now}.filter(k, ${except}!(k in ${before} && ${now}[k] == ${before}[k])) + ${before}.filter(k, ${except}!(k in ${now}))`;

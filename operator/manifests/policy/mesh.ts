@@ -10,7 +10,7 @@ import type { ManifestOptions } from '../options.ts';
 import { changed, list, text, validation, variable } from './cel.ts';
 import { USERNAME } from './writers.ts';
 
-const spec = (object: string) => `has(${object}.spec) ? ${object}.spec : {}`;
+const spec = (object: string) => `has(${object}.spec) ? dyn(${object}.spec) : dyn({})`;
 const finalizers = (object: string) =>
   `has(${object}.metadata.finalizers) ? ${object}.metadata.finalizers.filter(f, f != ${text(FINALIZER)}) : []`;
 const generation = (of: string) => `('generation' in ${of} ? int(${of}.generation) : ${DEFAULTS.generation})`;
@@ -21,8 +21,8 @@ const VARIABLES = [
   variable('rewritten', `(${changed('variables.now', 'variables.before')}).filter(k, k != 'generation')`),
   variable(
     'besides',
-    `(${changed('object', 'oldObject', ['metadata', 'spec'])})
-     + (${changed('object.metadata', 'oldObject.metadata', ['finalizers', 'generation', 'managedFields', 'resourceVersion'])})`,
+    `(${changed('dyn(object)', 'dyn(oldObject)', ['metadata', 'spec'])})
+     + (${changed('dyn(object.metadata)', 'dyn(oldObject.metadata)', ['finalizers', 'generation', 'managedFields', 'resourceVersion'])})`,
   ),
 ];
 

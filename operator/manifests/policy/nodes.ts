@@ -19,8 +19,8 @@ const BEFORE =
 
 /** Of a Node, all that an agent must leave as it is. */
 const UNTOUCHABLE = `
-  (${changed('object', 'oldObject', ['metadata'])})
-  + (${changed('object.metadata', 'oldObject.metadata', ['annotations', 'managedFields', 'resourceVersion'])})
+  (${changed('dyn(object)', 'dyn(oldObject)', ['metadata'])})
+  + (${changed('dyn(object.metadata)', 'dyn(oldObject.metadata)', ['annotations', 'managedFields', 'resourceVersion'])})
   + (${changed('variables.now', 'variables.before')}).filter(k, !k.startsWith('${ANNOTATION_PREFIX}'))`;
 
 export function nodesPolicy(options: ManifestOptions): V1ValidatingAdmissionPolicy {
