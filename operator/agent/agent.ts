@@ -20,7 +20,7 @@ import type { KernelLoop } from './kernel-loop.ts';
 import type { Live } from './live.ts';
 import type { Mesher, TurnOutcome } from './mesher.ts';
 import type { Narrator } from './narrator.ts';
-import { DISK_AFTER, lookIn, Progress, REST } from './pace.ts';
+import { DISK_AFTER, lookIn, Progress, REST, turnIn } from './pace.ts';
 import type { Publisher } from './publisher.ts';
 
 export interface AgentParts {
@@ -55,6 +55,8 @@ export class Agent {
   readonly #progress = new Progress();
   /** Milliseconds that the last look took. */
   #costOfLook = 0;
+  /** When the last turn ended, by `performance.now()`, and the milliseconds that it took. */
+  #lastTurn = { endedAt: Number.NEGATIVE_INFINITY, cost: 0 };
   #die: (error: unknown) => void = () => {};
 
   constructor(parts: AgentParts) {
@@ -157,9 +159,18 @@ export class Agent {
       case 'records':
         this.progress();
         this.#api.known();
-        break;
+        this.#turnSoon();
+        return;
     }
     this.#queue.add('turn');
+  }
+
+  /** At once, unless turns came thick and fast. */
+  #turnSoon(): void {
+    const { endedAt, cost } = this.#lastTurn;
+    const wait = turnIn(performance.now() - endedAt, cost);
+    if (wait > 0) this.#queue.addAfter('turn', wait);
+    else this.#queue.add('turn');
   }
 
   async #turn(): Promise<void> {
@@ -178,6 +189,7 @@ export class Agent {
     if (failure !== undefined) return this.#die(failure);
     this.#turned = true;
     this.#lastTurnAt = clock.now();
+    this.#lastTurn = { endedAt: performance.now(), cost: performance.now() - startedAt };
     const known = mesher.evidence === evidence && mesher.reserved === reserved;
     if (!known) this.#api.known();
     this.#api.publish();
@@ -195,7 +207,7 @@ export class Agent {
     const startedAt = performance.now();
     const moved = await this.#parts.kernel.look();
     this.#costOfLook = performance.now() - startedAt;
-    if (moved) this.#queue.add('turn');
+    if (moved) this.#turnSoon();
     else this.#lookLater();
   }
 

@@ -18,6 +18,14 @@ export function lookIn(sinceProgress: number, costOfLook: number): number {
   return Math.min(REST, Math.max(SHORTEST_LOOK, sinceProgress / 5, affordable));
 }
 
+/** Turns that others' records ask for take at most a fifth of the time: in a rotation of thousands they ask fifty times a second. */
+const TURN_SHARE = 4;
+
+/** Milliseconds until the next of them; none where the last one is long ago, as when a single node joins. */
+export function turnIn(sinceTurn: number, costOfTurn: number): number {
+  return Math.max(0, Math.min(LONGEST_FOR_COST, costOfTurn * TURN_SHARE) - sinceTurn);
+}
+
 /** When a peer last came further. */
 export class Progress {
   #at = 0;

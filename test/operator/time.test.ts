@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { lookIn, Progress } from '../../operator/agent/pace.ts';
+import { lookIn, Progress, turnIn } from '../../operator/agent/pace.ts';
 import { Publisher } from '../../operator/agent/publisher.ts';
 import { remaining } from '../../operator/clock.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
@@ -71,5 +71,15 @@ describe('a clock that is set', () => {
     );
     assert.equal(wait, undefined);
     assert.equal(written.length, 2);
+  });
+});
+
+describe('turns that records ask for', () => {
+  it('come at once when one record changes, and take a fifth of the time when hundreds do', () => {
+    assert.equal(turnIn(10_000, 80), 0);
+    assert.equal(turnIn(0, 20), 80);
+    assert.equal(turnIn(50, 20), 30);
+    assert.equal(turnIn(0, 5_000), 1_000, 'never later than a second');
+    assert.equal(turnIn(Number.POSITIVE_INFINITY, 0), 0, 'the first one');
   });
 });
