@@ -102,7 +102,7 @@ async function choose(options: Options): Promise<ManifestOptions> {
 
 /** The option that means nothing without the pods' ranges. */
 function neededPrefixes({ strict, prefixesSource }: Options): string | undefined {
-  if (prefixesSource !== 'podCIDRs') return `--prefixes-source ${prefixesSource}`;
+  if (prefixesSource === 'pods') return `--prefixes-source ${prefixesSource}`;
   return strict === true ? '--strict' : undefined;
 }
 

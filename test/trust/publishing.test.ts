@@ -12,7 +12,7 @@ import { KubeError } from '../../operator/kube/errors.ts';
 import { parseNode, parseNodeMetadata } from '../../operator/kube/node.ts';
 import { openCluster } from '../../operator/kube/open.ts';
 import { admissionPolicyState, NODES_BINDING, NODES_POLICY } from '../../operator/kube/policy.ts';
-import { AGENT, annotate, messageOf, patch, useCluster } from './cluster.ts';
+import { AGENT, type ApiTarget, annotate, messageOf, patch, useCluster } from './cluster.ts';
 
 const KEY = parsePublicKey('hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=');
 
@@ -122,6 +122,20 @@ describe('an agent under the admission policy of a real API server', function ()
       assert.match(messageOf(answer), /is not inside 10\.0\.0\.0\/16, fd00:1::\/48; .*--cluster-prefixes/);
     }
     await (await clientOf(token)).get('/api/v1/pods');
+  });
+
+  it('claims nothing where administrators write the prefixes', async () => {
+    const { current } = cluster;
+    await current.install({ prefixSource: 'annotations' });
+    const agent = current.as(await current.tokenOf(AGENT, 'n1'));
+    const claim = (target: ApiTarget, prefixes: string | null) =>
+      annotate(target, 'n1', { [ANNOTATIONS.prefixes]: prefixes });
+    let next = 0;
+    await current.until(async () => (await claim(agent, `10.0.3.${++next}/32`)).status === 403);
+    assert.match(messageOf(await claim(agent, '10.244.1.0/24')), /administrators write prefixes/);
+    assert.equal((await claim(current.admin, '172.20.0.0/16')).status, 200);
+    assert.equal((await annotate(agent, 'n1', { [ANNOTATIONS.sending]: '4' })).status, 200);
+    assert.equal((await claim(agent, null)).status, 200, 'what it published before, it may take back');
   });
 
   it('knows whether the policy is in force', async () => {

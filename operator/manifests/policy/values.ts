@@ -39,14 +39,11 @@ const UNKNOWN_SIZE = 4096;
 
 const { endpoints, prefixes } = ANNOTATIONS;
 
-export function valueVariables({ prefixSource, clusterPrefixes }: ManifestOptions): V1Variable[] {
+export function valueVariables(options: ManifestOptions): V1Variable[] {
   const written = (annotation: AnnotationName) => `${text(annotation)} in variables.written`;
   const items = (annotation: AnnotationName) =>
     `${written(annotation)} && variables.now[${text(annotation)}] != '' ? variables.now[${text(annotation)}].split(',') : []`;
-  const ranges =
-    prefixSource === 'podCIDRs'
-      ? 'oldObject != null && has(oldObject.spec) && has(oldObject.spec.podCIDRs) ? oldObject.spec.podCIDRs : []'
-      : list(clusterPrefixes);
+  const { ranges } = allowedPrefixes(options);
   return [
     // What an administrator wrote is not the agent's fault, as long as it leaves it.
     variable('written', 'variables.owner ? variables.touched.filter(k, k in variables.now) : []'),
@@ -101,11 +98,34 @@ function shape({ annotation, pattern, example }: Shape): V1Validation {
   });
 }
 
-function contents({ prefixSource, clusterPrefixes }: ManifestOptions): V1Validation[] {
-  const where =
-    prefixSource === 'podCIDRs'
-      ? "the Node's podCIDRs; where pods have other addresses, apply the manifests with --prefixes-source and --cluster-prefixes"
-      : `${clusterPrefixes.join(', ')}; where pods have others, apply the manifests with these among --cluster-prefixes`;
+/** By the source of prefixes: which are a node's own, in CEL, and what to say of others. */
+function allowedPrefixes({ prefixSource, clusterPrefixes }: ManifestOptions): {
+  readonly ranges: string;
+  readonly where: string;
+} {
+  switch (prefixSource) {
+    case 'podCIDRs':
+      return {
+        ranges:
+          'oldObject != null && has(oldObject.spec) && has(oldObject.spec.podCIDRs) ? oldObject.spec.podCIDRs : []',
+        where:
+          "the Node's podCIDRs; where pods have other addresses, apply the manifests with --prefixes-source and --cluster-prefixes",
+      };
+    case 'pods':
+      return {
+        ranges: list(clusterPrefixes),
+        where: `${clusterPrefixes.join(', ')}; where pods have others, apply the manifests with these among --cluster-prefixes`,
+      };
+    case 'annotations':
+      return {
+        ranges: '[]',
+        where: 'what an agent may write: with this source, administrators write prefixes',
+      };
+  }
+}
+
+function contents(options: ManifestOptions): V1Validation[] {
+  const { where } = allowedPrefixes(options);
   return [
     // Endpoints become allowed IPs and routes of everybody.
     validation({
