@@ -35,7 +35,7 @@ function text({ routes, rules }: RoutePlan): readonly string[] {
     ...rules.map((rule) =>
       rule.kind === 'from'
         ? `${rule.priority} v${rule.family} from ${rule.from} lookup ${rule.table}`
-        : `${rule.priority} v${rule.family} not fwmark ${rule.mark}/${rule.mask} lookup ${rule.table}`,
+        : `${rule.priority} v${rule.family} ${rule.kind === 'marked' ? '' : 'not '}fwmark ${rule.mark}/${rule.mask} lookup ${rule.table}`,
     ),
   ];
 }
@@ -44,6 +44,20 @@ const THROWS = ['51830 throw 10.100.1.0/24', '51830 throw fd00:10:244:1::/64'];
 const RULES = ['95 v4 not fwmark 4096/4096 lookup 51830', '95 v6 not fwmark 4096/4096 lookup 51830'];
 
 describe('planRoutes', () => {
+  it('knows own pods by a mark where they have single addresses, and moves to it with the same routes', () => {
+    const routed = statuses(['n2', 'routed', 7], ['n3', 'routed', 7]);
+    const before = planRoutes(meshOf(), routed);
+    const after = planRoutes(meshOf({ prefixSource: 'pods' }), routed);
+    assert.deepEqual(after.routes, before.routes);
+    assert.deepEqual(text({ routes: [], rules: after.rules }), [
+      '94 v4 fwmark 8192/8192 lookup 51831',
+      '94 v6 fwmark 8192/8192 lookup 51831',
+      ...RULES,
+    ]);
+    const whole = planRoutes(meshOf({ prefixSource: 'pods', scope: 'nodes' }), routed);
+    assert.deepEqual(text({ routes: [], rules: whole.rules }), RULES);
+  });
+
   it('scope pods', () => {
     assert.deepEqual(text(planRoutes(meshOf(), statuses(['n2', 'routed', 7], ['n3', 'established', 6]))), [
       ...THROWS,
