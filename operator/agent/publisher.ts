@@ -82,7 +82,7 @@ export class Publisher {
     const first = seen.annotations[ANNOTATIONS.generations] === undefined;
     const wait = Math.max(
       this.#written === undefined ? 0 : remaining(this.#written.at, PACE, now),
-      this.#share.wait({ text, first, crowd, now }),
+      this.#share.wait({ text, step: stepOf(wanted), first, crowd, now }),
     );
     if (wait > 0) return wait;
     try {
@@ -174,6 +174,11 @@ export function wayOut(error: KubeError, node: string): string {
     default:
       return error.message;
   }
+}
+
+/** Which step it is, whatever the keys are. */
+function stepOf(wanted: Readonly<Record<string, string>>): string {
+  return `${wanted[ANNOTATIONS.sending]} ${wanted[ANNOTATIONS.agent]}`;
 }
 
 function settled(wanted: Readonly<Record<string, string>>): 'published' | 'withdrawn' {

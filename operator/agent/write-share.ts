@@ -1,7 +1,7 @@
 /**
  * When it is this node's turn to write. What makes one node write makes all of them: a rotation, a switch, another mode. So each waits a
- * share of the time in which the whole cluster writes at a pace that no API server minds. The share follows from the node's name and
- * from what is to be written: an agent that starts again does not throw the dice again.
+ * share of the time in which the whole cluster writes at a pace that no API server minds. The share follows from the node's name and the
+ * step: an agent that starts again does not throw the dice again.
  */
 import { createHash } from 'node:crypto';
 import { remaining } from '../clock.ts';
@@ -17,14 +17,16 @@ export interface Crowd {
 }
 
 /** Milliseconds, from 0 up to what all nodes take together. */
-export function shareOf(node: string, text: string, nodes: number): number {
-  const share = createHash('sha256').update(`${node}\n${text}`).digest().readUInt32BE(0) / 2 ** 32;
+export function shareOf(node: string, step: string, nodes: number): number {
+  const share = createHash('sha256').update(`${node}\n${step}`).digest().readUInt32BE(0) / 2 ** 32;
   return (share * nodes * 1000) / CLUSTER_PACE;
 }
 
 export interface Write {
   /** What the Node is to carry. */
   readonly text: string;
+  /** Of which step it is part: with the node's name it decides the share. */
+  readonly step: string;
   /** Whether it carries no key so far: of one that joins a mesh that is there, nobody else writes too. */
   readonly first: boolean;
   readonly crowd: Crowd;
@@ -42,11 +44,11 @@ export class WriteShare {
   }
 
   /** Milliseconds until it may be written. */
-  wait({ text, first, crowd, now }: Write): number {
+  wait({ text, step, first, crowd, now }: Write): number {
     const joins = first && crowd.keyed * 2 > crowd.nodes;
     // Put back what somebody else's hand changed: nobody else has to.
     if (joins || text === this.#settled) return 0;
-    this.#waiting ??= { since: now, share: shareOf(this.#node, text, crowd.nodes) };
+    this.#waiting ??= { since: now, share: shareOf(this.#node, step, crowd.nodes) };
     return remaining(this.#waiting.since, this.#waiting.share, now);
   }
 

@@ -58,7 +58,8 @@ describe('the share of a write', () => {
   it('waits once, whatever changes meanwhile; puts back at once what somebody else changed; does not hold up who joins', () => {
     const share = new WriteShare('n1');
     const crowd = { nodes: 1000, keyed: 0 };
-    const wait = (text: string, now: number, first = false) => share.wait({ text, first, crowd, now });
+    const wait = (text: string, now: number, first = false) =>
+      share.wait({ text, step: text, first, crowd, now });
     const whole = wait('a', 0);
     assert.ok(whole > 0 && whole === shareOf('n1', 'a', 1000));
     assert.equal(wait('b', 10), whole - 10);
@@ -66,7 +67,13 @@ describe('the share of a write', () => {
     assert.equal(wait('b', 20), 0);
     assert.ok(wait('c', 20) > 0);
     assert.equal(
-      new WriteShare('n1').wait({ text: 'a', first: true, crowd: { nodes: 1000, keyed: 501 }, now: 0 }),
+      new WriteShare('n1').wait({
+        text: 'a',
+        step: 'a',
+        first: true,
+        crowd: { nodes: 1000, keyed: 501 },
+        now: 0,
+      }),
       0,
     );
   });
