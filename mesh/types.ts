@@ -6,6 +6,10 @@
  * All of them are plain, sorted and comparable: what is printed with `-o json` is the value itself.
  */
 import type { Generation, PublicKey } from '../keys/generation.ts';
+import type { Encryption, MeshConfig, Mode, RoutingConfig, Scope } from './config.ts';
+
+export type * from './config.ts';
+export type * from './route-types.ts';
 
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
@@ -16,47 +20,6 @@ export type Address = Brand<string, 'Address'>;
 export type Prefix = Brand<string, 'Prefix'>;
 
 export type Family = 4 | 6;
-export type Encryption = 'none' | 'wireguard' | 'ipsec';
-export type Mode = 'permissive' | 'strict';
-export type Scope = 'pods' | 'nodes';
-
-/** What the plan needs of the configuration; the zod schema in `operator/config` yields it. */
-export interface MeshConfig {
-  readonly encryption: Encryption;
-  readonly mode: Mode;
-  readonly scope: Scope;
-  /** Wanted: the lifecycle steps towards it, one generation after the other. */
-  readonly generation: number;
-  readonly rotation: {
-    /** Milliseconds without a packet before a superseded generation is withdrawn. */
-    readonly drain: number;
-    /** Names of Nodes that nobody waits for. */
-    readonly passOver: readonly string[];
-  };
-  readonly prefixSource: 'podCIDRs' | 'pods' | 'annotations';
-  readonly wireguard: {
-    /** Generation n listens on `port + n mod 2`. */
-    readonly port: number;
-    /** Persistent keepalive in seconds, 0 for none. */
-    readonly keepalive: number;
-    readonly userspace: 'auto' | 'always' | 'never';
-  };
-  readonly mtu: 'auto' | number;
-  readonly routing: RoutingConfig;
-  readonly clusterPrefixes: readonly Prefix[];
-  readonly nodePrefixes: readonly Prefix[];
-  /** Prefixes never encrypted nor dropped. */
-  readonly exempt: readonly Prefix[];
-}
-
-export interface RoutingConfig {
-  readonly table: number;
-  readonly rulePriority: number;
-  readonly podTable: number;
-  readonly podRulePriority: number;
-  readonly fwmark: { readonly mark: number; readonly mask: number };
-}
-
 /** One Node's claims, parsed from its metadata. Everything here is the Node's word, and untrusted. */
 export interface NodeRecord {
   readonly name: string;
@@ -206,42 +169,6 @@ export interface Refusal extends Problem {
   /** The key that is claimed (`KEY_CLAIMED`): what `evidence.keyHolders` is asked for. */
   readonly publicKey?: PublicKey;
 }
-
-/** Which device the traffic to each peer takes; no entry: none yet. From `PeerStatus`, by `planRoutes`. */
-export interface RoutePlan {
-  readonly routes: readonly RouteEntry[];
-  readonly rules: readonly RuleEntry[];
-}
-
-/** Keyed as the kernel does: table and prefix. */
-export interface RouteEntry {
-  readonly table: number;
-  readonly prefix: Prefix;
-  readonly action:
-    | { readonly type: 'device'; readonly device: DeviceName; readonly source?: Address }
-    | { readonly type: 'throw' };
-}
-
-/**
- * `not from all fwmark M/M lookup T` (kind `unmarked`), `from PREFIX lookup T` (kind `from`), or `from all fwmark M/M lookup T` (kind
- * `marked`: packets of own pods, which the firewall marks).
- */
-export type RuleEntry =
-  | {
-      readonly kind: 'unmarked' | 'marked';
-      readonly family: Family;
-      readonly priority: number;
-      readonly table: number;
-      readonly mark: number;
-      readonly mask: number;
-    }
-  | {
-      readonly kind: 'from';
-      readonly family: Family;
-      readonly priority: number;
-      readonly table: number;
-      readonly from: Prefix;
-    };
 
 /** What a driver read from the kernel about one link of a peer. */
 export interface Observation {
