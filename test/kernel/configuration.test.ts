@@ -7,11 +7,15 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { apiTarget, call } from '../../lab/api-client.ts';
 import { leftInNode } from '../../lab/demo-leftovers.ts';
-import type { LabPod } from '../../lab/nodes/topology.ts';
 import { MESH } from '../../operator/config/resource.ts';
+import { createPod } from './configuration/pods.ts';
+import { watchWire } from './configuration/wire.ts';
 import { assertEncrypted, assertNoneLost, Mesh } from './mesh/mesh.ts';
 
-const PODS = '/api/v1/namespaces/default/pods';
+/** The lab's. */
+const CLUSTER_PREFIXES = ['10.244.0.0/16', 'fd00:10:244::/48'];
+/** Of a pod of n2 at first. */
+const MOVING = '10.244.2.77';
 
 describe('the configuration, changed while everything runs', function () {
   this.timeout(150_000);
@@ -111,36 +115,71 @@ describe('the configuration, changed while everything runs', function () {
     assertEncrypted(measured);
   });
 
-  it('prefixes from the pods, and from their Nodes again', async () => {
+  it('prefixes from the pods', async () => {
     const pods = mesh.lab.topology.members.flatMap((node) => node.pods);
-    for (const pod of pods) await createPod(pod);
-    const single = pods
-      .flatMap(({ addresses }) => addresses)
-      .find((address) => address.startsWith('10.244.2.'));
+    for (const pod of pods) await createPod(mesh, pod);
     const measured = await mesh.losslessly(async () => {
       await wish({ prefixes: { source: 'pods' } });
       await mesh.until(({ config }) => config['prefixes.source']?.value === 'pods');
-      for (const { name } of mesh.lab.topology.members)
-        await mesh.until((status) => status.peers.every(({ state }) => state === 'routed'), name);
       await holdsOn(
         'n1',
         'ip route show table 51830',
-        (said) => !said.includes('10.244.2.0/24') && said.includes(`${single}`),
+        (said) => !said.includes('10.244.2.0/24') && said.includes('10.244.2.'),
       );
+      await mesh.until(({ state }) => state === 'encrypted');
     });
     assertEncrypted(measured);
     const all = await mesh.measure({ rate: 50, answers: true }, () => sleep(2000));
     assertNoneLost(all);
     assertEncrypted(all);
-    await mesh.losslessly(async () => {
+  });
+
+  it('an address of no pod is in clear still: the wire can be watched for it', async () => {
+    const wire = await watchWire(mesh, MOVING);
+    await mesh.inPod('n1-p1', `ping -c 1 -W 1 ${MOVING} || true`);
+    assert.ok((await wire.stop()) > 0);
+  });
+
+  it('a pod that comes, and its address that moves to another node, behind shut doors', async () => {
+    await mesh.losslessly(() =>
+      wish({ mode: 'strict', clusterPrefixes: CLUSTER_PREFIXES }).then(() =>
+        mesh.until(({ mode }) => mode === 'strict'),
+      ),
+    );
+    const wire = await watchWire(mesh, MOVING);
+    try {
+      await comesTo('n2');
+      await reachable('at first');
+      await mesh.losslessly(async () => {
+        await mesh.kubectl('delete', 'pod', 'moving-n2', '--grace-period=0', '--force');
+        await mesh.inPod('n2-p1', `ip addr del ${MOVING}/32 dev eth0`);
+        await comesTo('n3');
+        await reachable('after it moved');
+      });
+      const claimed = await Promise.all(
+        ['n2', 'n3'].map((name) => mesh.kubectl('get', 'node', name, '-o', 'yaml')),
+      );
+      assert.deepEqual(
+        claimed.map((text) => text.includes(`${MOVING}/32`)),
+        [false, true],
+      );
+    } finally {
+      assert.equal(await wire.stop(), 0, 'packets in clear');
+    }
+    await mesh.losslessly(() =>
+      wish({ mode: null }).then(() => mesh.until(({ mode }) => mode === 'permissive')),
+    );
+  });
+
+  it('prefixes from the Nodes again', () =>
+    mesh.losslessly(async () => {
       await wish({ prefixes: null });
       await holdsOn(
         'n1',
         'ip route show table 51830',
-        (said) => said.includes('10.244.2.0/24') && !said.includes(`${single} `),
+        (said) => said.includes('10.244.2.0/24') && !/10\.244\.2\.\d+ /.test(said),
       );
-    });
-  });
+    }));
 
   it('who takes part', async () => {
     for (const node of ['n1', 'n2']) await mesh.kubectl('label', 'node', node, 'pool=blue');
@@ -166,19 +205,21 @@ describe('the configuration, changed while everything runs', function () {
     }
   }
 
-  async function createPod({ name, node, addresses }: LabPod): Promise<void> {
-    const target = await apiTarget(mesh.server.kubeconfigPath);
-    const spec = { nodeName: node, containers: [{ name: 'c', image: 'i' }] };
-    await call(target, {
-      method: 'POST',
-      path: PODS,
-      body: { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec },
-    });
-    await call(target, {
-      method: 'PATCH',
-      path: `${PODS}/${name}/status`,
-      body: { status: { phase: 'Running', podIP: addresses[0], podIPs: addresses.map((ip) => ({ ip })) } },
-      headers: { 'content-type': 'application/merge-patch+json' },
-    });
+  /** A pod with an address of its own, in the network of the node's first one. */
+  async function comesTo(node: string): Promise<void> {
+    await mesh.inPod(`${node}-p1`, `ip addr add ${MOVING}/32 dev eth0`);
+    await mesh.on(node, `ip route replace ${MOVING}/32 dev cni0`);
+    await createPod(mesh, { name: `moving-${node}`, node, addresses: [MOVING] });
+  }
+
+  async function reachable(when: string): Promise<void> {
+    const since = performance.now();
+    const answers = () =>
+      mesh.inPod('n1-p1', `ping -c 1 -W 1 ${MOVING}`).then(
+        () => true,
+        () => false,
+      );
+    while (!(await answers()))
+      assert.ok(performance.now() - since < 45_000, `${MOVING} does not answer ${when}`);
   }
 });
