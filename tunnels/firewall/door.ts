@@ -15,9 +15,9 @@
  *   reply after conntrack: to a connection that was masqueraded in clear before the door was shut, packets of a remote host
  *         come with this node's address, and only conntrack knows that they are for a pod.
  *
- * Always passing: loopback; our own pods among each other and to this node, but not by a link to the other nodes; what is `exempt`, at either end; neighbour discovery
- * (hop limit 255, so nobody forwarded it) and DHCP, but for pods; the tunnel's own packets, from our port or to it. Multicast is in
- * none of the ranges.
+ * Always passing: loopback; our own pods among each other and to this node, but not by a link to the other nodes; what is `exempt`, at
+ * either end; neighbour discovery (hop limit 255, so nobody forwarded it) and DHCP, but for pods; ICMP errors of the nodes' network that
+ * come in; the tunnel's own packets, from our port or to it. Multicast is in none of the ranges.
  *
  * Where the cloud gives nodes and pods addresses of one network, `nodePrefixes` narrower than `clusterPrefixes` tell nodes from pods.
  * Where they are equal, what is not exempt counts as a pod.
@@ -151,12 +151,10 @@ class FamilyDoor {
       ]),
       ...this.#when('hosts', (hosts) => [
         ...this.#when('self', (self) => [[equal(this.#address(far), self), ACCEPT]]),
+        ...(direction === 'in' ? [ERRORS[this.#family]] : []),
         ...this.#when('pods', (pods) => [
           [equal(this.#address(near), pods), equal(this.#address(far), hosts), ...drop],
         ]),
-        ...(whole && direction === 'in'
-          ? this.#when('self', (self) => [[equal(this.#address(near), self), ...ERRORS[this.#family]]])
-          : []),
         ...(whole && direction === 'out' ? [[equal(this.#address(far), hosts), ...drop]] : []),
         ...(whole && direction === 'in'
           ? [[equal(this.#address(far), hosts), equal(this.#address(near), hosts), ...drop]]
@@ -168,6 +166,7 @@ class FamilyDoor {
   #repliesToPods(): (readonly Json[])[] {
     return this.#when('hosts', (hosts) =>
       this.#when('pods', (pods) => [
+        ERRORS[this.#family],
         [
           equal(this.#address('daddr'), pods),
           equal(this.#address('saddr'), hosts),

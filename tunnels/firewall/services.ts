@@ -9,7 +9,7 @@ const DISCOVERY_TYPES: Json = {
 /** UDP ports of client and server (RFC 2131, RFC 8415). */
 export const DHCP = { 4: { client: 68, server: 67 }, 6: { client: 546, server: 547 } } as const;
 
-/** Of a router among the nodes, which tells of the tunnel's packets; it has no tunnel itself. */
+/** Of a router among the nodes, which has no tunnel: what it tells of our packets, those of pods to the outside too, is how their size is found. */
 export const ERRORS = {
   4: [
     equal(payload('icmp', 'type'), {
