@@ -46,7 +46,7 @@ export interface AgentFacts {
   readonly mode?: Mode;
   /** False: `spec.nodeSelector` leaves this node out. */
   readonly takesPart?: false;
-  /** What this node is unable to do, with the reason: `ipsec: no charon`. */
+  /** What this node is unable to do, with the reason: `ipsec: no charon`; `config: ...` when it cannot follow the resource. */
   readonly cannot: readonly string[];
 }
 

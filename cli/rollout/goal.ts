@@ -60,6 +60,8 @@ function judgeNode(
 function behind({ name: node, record }: RolloutNode, wanted: number): Straggler | undefined {
   const observed = record.agent?.observedGeneration;
   if (observed === undefined || observed >= wanted) return undefined;
+  const refused = record.agent?.cannot.find((text) => text.startsWith('config: '));
+  if (refused !== undefined) return { node, stuck: true, reason: `cannot do ${refused}` };
   return { node, stuck: false, reason: 'its agent has not taken in the change yet' };
 }
 

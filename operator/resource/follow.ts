@@ -94,7 +94,8 @@ export class ResourceFollower {
     if (text === this.#last) return;
     this.#last = text;
     const good = config.check(wish);
-    if (good === undefined) return;
+    // Our Node is to say that we do not follow.
+    if (good === undefined) return onChange();
     // On disk first: a node that boots in the next moment shall not go by what was before, least of all with its door open.
     await this.#save(wish);
     config.follow(good);

@@ -45,6 +45,8 @@ export class LayeredConfig {
   #heard = false;
   #state: ResourceStatus['state'] = 'unknown';
   #problem: ProblemFacts | undefined;
+  /** For who reads our Node only. */
+  #refused: string | undefined;
   #made: Made | undefined;
 
   /** @throws OperatorError when the layers alone are wrong */
@@ -73,6 +75,7 @@ export class LayeredConfig {
     this.#heard = true;
     this.#state = 'followed';
     this.#problem = undefined;
+    this.#refused = undefined;
   }
 
   /** The API server has no such resource, or does not know its kind. */
@@ -82,6 +85,7 @@ export class LayeredConfig {
     const missed = mesh !== undefined && config.mesh.encryption !== 'none';
     this.#heard = !missed;
     this.#state = missed ? 'gone' : 'absent';
+    this.#refused = undefined;
     this.#problem = missed
       ? {
           code: 'RESOURCE_GONE',
@@ -108,7 +112,7 @@ export class LayeredConfig {
   live(): LiveConfig {
     const labels = this.#options.labels();
     const facts = this.#options.facts();
-    const of = [this.#good, this.#heard, this.#state, labels, facts];
+    const of = [this.#good, this.#heard, this.#state, this.#problem, labels, facts];
     const made = this.#made;
     if (made?.of.every((input, at) => input === of[at]) === true) return made.value;
     const value = this.#make(labels, facts);
@@ -128,7 +132,7 @@ export class LayeredConfig {
         : { ...config, mesh: { ...config.mesh, encryption: 'none', mode: 'permissive' } },
       facts: {
         version,
-        cannot,
+        cannot: this.#refused === undefined ? cannot : [this.#refused, ...cannot],
         ...(mesh === undefined ? {} : { observedGeneration: mesh.generation }),
         ...(selected ? {} : { takesPart: false }),
       },
@@ -156,6 +160,7 @@ export class LayeredConfig {
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       this.#problem = { code: error.code, message: this.#refusal(error.message) };
+      this.#refused = `config: the resource is not followed: ${error.message.split('\n')[0]}`;
       return undefined;
     }
   }

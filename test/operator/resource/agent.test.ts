@@ -92,6 +92,13 @@ describe('agents follow the EncryptionMesh', () => {
     const spoilt = await status(now, 'n1', (each) => problems(each).includes('CONFIG_INVALID'));
     assert.equal(spoilt.resource?.state, 'refused');
     assert.equal(spoilt.resource?.observedGeneration, 1);
+    await until(
+      'its Node says so too',
+      () => now.annotations('n1'),
+      (all) =>
+        all['sheath.dev/agent']?.includes('config: the resource is not followed: spec.wireguard.port') ===
+        true,
+    );
     await remove(now);
     const gone = await status(now, 'n1', (each) => problems(each).includes('RESOURCE_GONE'));
     assert.equal(gone.state, 'encrypted');

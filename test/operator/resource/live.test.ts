@@ -74,9 +74,12 @@ describe('the configuration that an agent follows', () => {
       assert.deepEqual(config.status, { state: 'refused', observedGeneration: 6, unknownFields: [] });
       assert.equal(config.live().config.mesh.generation, 3);
       assert.equal(config.live().facts.observedGeneration, 6);
+      const [said = ''] = config.live().facts.cannot;
+      assert.match(said, /^config: the resource is not followed: /);
+      assert.match(said, message);
     }
     take(config, resource({ encryption: 'wireguard', generation: 4 }, 8));
-    assert.deepEqual(config.problems, []);
+    assert.deepEqual([config.problems, config.live().facts.cannot], [[], []]);
     assert.equal(config.live().config.mesh.generation, 4);
   });
 
