@@ -25,12 +25,14 @@ const UDP = 17;
 const FRAGMENT_HEADER = 44;
 
 export interface ClassifierOptions {
-  /** UDP ports of the mesh: 51830 and 51831. */
+  /** UDP ports of the mesh; `MESH_PORTS`. */
   readonly ports?: readonly number[];
 }
 
+export const MESH_PORTS: readonly number[] = [51830, 51831];
+
 export function classifier(lab: Topology, options: ClassifierOptions = {}): Classifier {
-  const ports = new Set(options.ports ?? [51830, 51831]);
+  const ports = new Set(options.ports ?? MESH_PORTS);
   const pods = new BlockList();
   for (const prefix of lab.members.flatMap((node) => node.podCIDRs)) {
     const [network = '', length] = prefix.split('/');

@@ -46,9 +46,8 @@ describe('enabled, rotated, closed, opened and disabled under traffic', function
 
   it('at first the wire shows everything', async () => {
     await onlooker.phase('in clear', () => sleep(1000));
-    const { clear, wireguard } = onlooker.wire();
+    const { clear } = onlooker.wire();
     assert.ok(clear > 1000, `what this capture cannot see, it could not miss later: ${clear} frames`);
-    assert.equal(wireguard, 0);
   });
 
   it('sheath enable --wait', async () => {
@@ -99,7 +98,6 @@ describe('enabled, rotated, closed, opened and disabled under traffic', function
     await onlooker.phase('permissive again', () => sleep(1000));
     await onlooker.assertWell();
     visitor.assertServed();
-    assert.ok(onlooker.wire().wireguard > 10_000, 'and there was something to read');
   });
 
   it('sheath disable --wait, and the nodes are as they were', async () => {
@@ -110,9 +108,7 @@ describe('enabled, rotated, closed, opened and disabled under traffic', function
     await mesh.until(({ state }) => state === 'plaintext');
     for (const { name } of mesh.lab.topology.members) assert.deepEqual(await leftInNode(mesh.lab, name), []);
     await onlooker.phase('in clear again', () => sleep(1000));
-    const { clear, wireguard } = onlooker.wire();
-    assert.ok(clear > 1000);
-    assert.equal(wireguard, 0);
+    assert.ok(onlooker.wire().clear > 1000, 'seen again');
   });
 
   it('from first to last no packet was lost and no connection broke', () => onlooker.conclude());

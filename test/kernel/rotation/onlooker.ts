@@ -39,7 +39,7 @@ export class Onlooker {
   }
 
   static async start(lab: Lab): Promise<Onlooker> {
-    const capture = await startCapture(lab.topology);
+    const capture = await startCapture(lab.topology, { withoutMesh: true });
     const small = await startTraffic(lab, { rate: RATE, tcp: true });
     const large = await startTraffic(lab, {
       rate: FULL_SIZE_RATE,

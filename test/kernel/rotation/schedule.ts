@@ -33,8 +33,8 @@ export interface ScheduleOptions {
 }
 
 /** From asking for a rotation until the old devices are gone, with the shortest drain, and a little more. */
-const ROTATION = 12_000;
-const MOST_FAULTS = 4;
+const ROTATION = 10_000;
+const MOST_FAULTS = 3;
 
 export function scheduleOf({ seed, nodes, longest }: ScheduleOptions): Schedule {
   const random = seeded(seed);
