@@ -6,6 +6,9 @@ export const CONTROLLER = 'sheath-controller';
 /** The job that rotates keys on a schedule of its own. */
 export const ROTATE = 'sheath-rotate';
 
+/** The right to write Events, and where those on Nodes, and on all that has no namespace, belong. */
+export const EVENTS = { name: 'sheath-events', namespace: 'default' } as const;
+
 /** Where the agents answer `/status`, on their node's address. */
 export const AGENT_PORT = 9559;
 export const CONTROLLER_PORT = 9560;

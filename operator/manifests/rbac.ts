@@ -11,14 +11,11 @@ import type {
   V1RoleBinding,
 } from '@kubernetes/client-node';
 import { GROUP, PLURAL, RESOURCE_NAME } from '../config/resource.ts';
-import { AGENT, CONTROLLER, POLICIES, ROTATE } from './names.ts';
+import { AGENT, CONTROLLER, EVENTS, POLICIES, ROTATE } from './names.ts';
 import type { ManifestOptions } from './options.ts';
 
 const RBAC = 'rbac.authorization.k8s.io';
 const RBAC_V1 = `${RBAC}/v1`;
-/** Where Events on Nodes, and on all that has no namespace, belong. */
-const EVENTS_NAMESPACE = 'default';
-const EVENTS = 'sheath-events';
 
 const READ_MESHES: V1PolicyRule = {
   apiGroups: [GROUP],
@@ -113,8 +110,7 @@ function leases(namespace: string): [V1Role, V1RoleBinding] {
 
 function events(namespace: string): [V1Role, V1RoleBinding] {
   return inNamespace({
-    name: EVENTS,
-    namespace: EVENTS_NAMESPACE,
+    ...EVENTS,
     rules: [{ apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] }],
     subjects: [subject(AGENT, namespace), subject(CONTROLLER, namespace)],
   });

@@ -8,7 +8,7 @@
  */
 import type { V1ValidatingAdmissionPolicy } from '@kubernetes/client-node';
 import { FINALIZER, GROUP, RESOURCE_NAME, VERSION } from '../../config/resource.ts';
-import { AGENT, CONTROLLER, POLICIES } from '../names.ts';
+import { AGENT, CONTROLLER, EVENTS, POLICIES } from '../names.ts';
 import type { ManifestOptions } from '../options.ts';
 import { list, text, validation } from './cel.ts';
 
@@ -36,8 +36,8 @@ export function keepPolicy({ namespace }: ManifestOptions): V1ValidatingAdmissio
           deleting('', 'serviceaccounts', both),
           deleting('rbac.authorization.k8s.io', 'clusterroles', both),
           deleting('rbac.authorization.k8s.io', 'clusterrolebindings', both),
-          deleting('rbac.authorization.k8s.io', 'roles', both),
-          deleting('rbac.authorization.k8s.io', 'rolebindings', both),
+          deleting('rbac.authorization.k8s.io', 'roles', [CONTROLLER, EVENTS.name]),
+          deleting('rbac.authorization.k8s.io', 'rolebindings', [CONTROLLER, EVENTS.name]),
           deleting('apps', 'daemonsets', [AGENT]),
           deleting('apps', 'deployments', [CONTROLLER]),
         ],
@@ -46,7 +46,7 @@ export function keepPolicy({ namespace }: ManifestOptions): V1ValidatingAdmissio
         // Of a Namespace itself, the request names it as its own.
         {
           name: 'ours',
-          expression: `!has(request.namespace) || request.namespace in ${list(['', namespace])}`,
+          expression: `!has(request.namespace) || request.namespace in ${list(['', namespace, EVENTS.namespace])}`,
         },
       ],
       validations: [
