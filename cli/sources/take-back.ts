@@ -1,5 +1,6 @@
 /** Takes everything of ours back from this machine's kernel, without an agent. */
 import { kernelFolder, wireguardGoFolder } from '../../operator/agent/folders.ts';
+import { forgetWishes } from '../../operator/agent/forget.ts';
 import { type TakenBack, takeBack as takeBackFrom } from '../../operator/agent/take-back.ts';
 import { systemClock } from '../../operator/clock.ts';
 import { createDataplane } from '../../tunnels/create.ts';
@@ -26,6 +27,8 @@ export async function takeBack(options: {
     const clock = { ...systemClock, after: keptAlive };
     const taken = await takeBackFrom(dataplane, { clock, signal, onWait });
     signal.throwIfAborted();
+    // Else the next boot would shut a door, or bring up tunnels, that nobody wishes any more.
+    if (taken.errors.length === 0) await forgetWishes(stateDir);
     return taken;
   } finally {
     await dataplane.close();
