@@ -144,12 +144,9 @@ function jump(scene: Scene, stance: Stance, driver: Driver): Step | undefined {
   const { others, target, possible, now } = scene;
   const ours = new Set(stance.held.map(({ number }) => number));
   const newest = Math.max(...ours);
+  if (others.some(({ generations }) => generations.some(({ number }) => ours.has(number)))) return undefined;
   const common = mostCommon(others);
-  if (
-    common === undefined ||
-    others.some(({ generations }) => generations.some(({ number }) => ours.has(number)))
-  )
-    return undefined;
+  if (common === undefined) return undefined;
   const jumped = () => start(scene, stance, [hold(common.number, driver, target.port)]);
   if (common.number > newest) return { stance: jumped() };
   if (common.count < 2) return undefined;

@@ -71,13 +71,16 @@ export class KernelLoop {
 
   /**
    * Reads before it writes, so that what a former agent left is adopted and not written again; but not when only the plan changed:
-   * who joins or leaves is written at once, and what the others do is seen at the next look.
+   * who joins or leaves is written at once, and what the others do is seen at the next look. What was seen of a device or a peer that was
+   * removed since is worth nothing when it comes back.
    */
   async turn(plan: MeshPlan): Promise<Turn> {
     const { dataplane, clock } = this.#options;
-    const replanned = this.#plan !== plan;
+    const before = this.#plan;
+    const replanned = before !== plan;
+    const otherDevices = before?.devices !== plan.devices;
     this.#plan = plan;
-    if (!replanned || this.#restartDue()) await this.#observe();
+    if (!replanned || otherDevices || this.#restartDue()) await this.#observe();
     const seen = this.#seen ?? (await this.#observe());
     this.#judge(seen);
     const desired = this.#desired(plan);
@@ -95,6 +98,7 @@ export class KernelLoop {
     });
     this.#routed = this.#routedNodes(desired);
     this.#judge(seen);
+    if (before !== undefined && replanned && dropsKeys(before, plan)) this.#seen = undefined;
     return { report: this.#report, nextAt: started.nextAt };
   }
 
@@ -190,4 +194,14 @@ function sameStand(a: PeerStatus, b: PeerStatus): boolean {
 
 function isWaiting({ state }: PeerStatus): boolean {
   return state === 'configured' || state === 'established';
+}
+
+function dropsKeys(before: MeshPlan, after: MeshPlan): boolean {
+  const peers = new Map(after.peers.map((peer) => [peer.node, peer]));
+  return before.peers.some((peer) => {
+    const now = peers.get(peer.node);
+    if (now === peer) return false;
+    const keys = now?.links.map(({ publicKey }) => publicKey) ?? [];
+    return !peer.links.every(({ publicKey }) => keys.includes(publicKey));
+  });
 }

@@ -15,7 +15,7 @@ const FIELD_MANAGER = 'sheath-agent';
 /** Milliseconds between two writes: whoever fights over them with us shall not make a storm. */
 const PACE = 1_000;
 /** Milliseconds until the watch must have shown what we wrote; then we believe the watch. */
-const ECHO = 3_000;
+const ECHO = 30_000;
 
 export interface PublisherOptions {
   readonly client: KubeClient;

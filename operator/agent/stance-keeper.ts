@@ -49,8 +49,7 @@ export class StanceKeeper {
   /** One step at most. @throws KeyringError, and when it cannot be kept */
   async step(self: string): Promise<Step> {
     const { records } = this.#options;
-    if (!this.#adopted) this.stance = this.#adopt(self);
-    this.#adopted = true;
+    if (!this.#adopted) this.#begin(self);
     if (this.stance !== undefined && records.status().source !== 'api') return this.#fromDisk(this.stance);
     await this.#lookAtSilence();
     const said = this.#ask(self);
@@ -110,6 +109,13 @@ export class StanceKeeper {
       this.#leaving = new Set([...this.#leaving, ...dropped.map(({ number }) => number)]);
     this.stance = stance;
     for (const { generation } of keyring.list()) if (!numbers.has(generation)) keyring.remove(generation);
+  }
+
+  #begin(self: string): void {
+    this.#adopted = true;
+    this.stance = this.#adopt(self);
+    // Switched off by a former agent: whether its devices are gone, the first turn tells.
+    if (this.stance?.held.length === 0) this.#leaving = new Set([IN_CLEAR]);
   }
 
   #adopt(self: string): Stance | undefined {

@@ -158,7 +158,11 @@ export class Cluster {
         if (there && from !== to) this.network.send(from, to);
     }
     this.#watchDoors();
-    for (const machine of this.machines) machine.in ||= this.#isIn(machine);
+    for (const machine of this.machines) {
+      // Whoever dropped its key is a newcomer with the next.
+      if (machine.agent?.mesher.stance?.held.length === 0) machine.in = false;
+      machine.in ||= this.#isIn(machine);
+    }
     this.time.after(BEAT, () => this.#beat());
   }
 
