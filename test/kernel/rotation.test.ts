@@ -88,6 +88,12 @@ describe('enabled, rotated, closed, opened and disabled under traffic', function
   it('a rotation behind shut doors, while agents and the controller are updated', async () => {
     await onlooker.phase('rotation while updated', () => Promise.all([rotate(), disturb('SIGTERM')]));
     await assertGeneration(4);
+    for (const { name } of mesh.lab.topology.members)
+      assert.deepEqual(
+        (await mesh.status(name)).problems,
+        [],
+        `${name}: a door that stayed shut is no problem`,
+      );
     await onlooker.assertWell();
     visitor.assertServed();
   });

@@ -84,7 +84,10 @@ export class KnownTables {
     this.#generation = generation;
     this.#undisturbedAt = steady();
     this.#loaded = new Map(
-      [...this.#found].map(([name, { fingerprint }]) => [name, { digest: digest(name), fingerprint }]),
+      [...this.#found].map(([name, { fingerprint, chains }]) => [
+        name,
+        { digest: digest(name), fingerprint, chains },
+      ]),
     );
     await writeLoaded(stateDir, this.#loaded);
   }
@@ -93,7 +96,8 @@ export class KnownTables {
     const found = new Map<string, FoundTable>();
     for (const name of TABLES) {
       const chains = wanted.find((table) => table.name === name)?.chains ?? [];
-      const known = [...chains.map((chain) => chain.name), ...(this.#found.get(name)?.chains ?? [])];
+      const before = this.#found.get(name) ?? this.#loaded?.get(name);
+      const known = [...chains.map((chain) => chain.name), ...(before?.chains ?? [])];
       const table = await this.#options.nftables.table(name, known);
       if (table !== undefined) found.set(name, table);
     }

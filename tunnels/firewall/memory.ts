@@ -8,6 +8,8 @@ export interface LoadedTable {
   readonly digest: string;
   /** As the kernel had it then. */
   readonly fingerprint: string;
+  /** Names of its chains: nobody can ask the kernel for those that have no rule, and they are in the fingerprint. */
+  readonly chains: readonly string[];
 }
 
 export type LoadedTables = ReadonlyMap<string, LoadedTable>;
@@ -42,6 +44,9 @@ function isLoaded(value: unknown): value is LoadedTable {
     'digest' in value &&
     typeof value.digest === 'string' &&
     'fingerprint' in value &&
-    typeof value.fingerprint === 'string'
+    typeof value.fingerprint === 'string' &&
+    'chains' in value &&
+    Array.isArray(value.chains) &&
+    value.chains.every((chain) => typeof chain === 'string')
   );
 }
