@@ -2,6 +2,7 @@
 import { plan } from '../../mesh/plan.ts';
 import type { Evidence, MeshConfig, MeshPlan, NodeRecord, PeerPlan, Refusal } from '../../mesh/types.ts';
 import { resolveConfig } from '../../operator/config/resolve.ts';
+import type { Spec } from '../../operator/config/schema.ts';
 import { agentPeers, type PeerRow } from '../format/peers.ts';
 import { isClaim, refusedClaims } from '../format/refusals.ts';
 import type { Cluster, ClusterNode } from './cluster.ts';
@@ -12,14 +13,24 @@ const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map() };
 /** What one node would hold of the others, were it up to date. */
 export function planOf(self: NodeRecord, cluster: Cluster): MeshPlan {
   const records = cluster.nodes.map(({ record }) => record);
-  return plan({ self, records, config: configOf(self), evidence: NO_EVIDENCE });
+  return plan({ self, records, config: configOf(self, cluster), evidence: NO_EVIDENCE });
 }
 
-/** The settings of a node that nobody could ask: the defaults, and what its record tells. */
-function configOf(record: NodeRecord): MeshConfig {
-  const { mesh } = resolveConfig([]);
+/** The settings of a node that nobody could ask: the resource, the defaults, and what its record tells. */
+function configOf(record: NodeRecord, { spec }: Cluster): MeshConfig {
+  const mesh = resolved(spec);
   const newest = record.generations.at(-1);
   return { ...mesh, encryption: newest?.driver ?? 'none', generation: newest?.number ?? mesh.generation };
+}
+
+function resolved(spec: Spec | undefined): MeshConfig {
+  if (spec === undefined) return resolveConfig([]).mesh;
+  try {
+    return resolveConfig([{ source: 'resource', spec, nameOf: (path) => path }]).mesh;
+  } catch {
+    // What this version cannot follow, the agents of this version do not follow either.
+    return resolveConfig([]).mesh;
+  }
 }
 
 /**

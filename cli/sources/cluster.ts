@@ -1,9 +1,12 @@
 /** The whole cluster: what every Node published, and what those agents answer that the API server's pod proxy reaches. */
 import { parseRecord } from '../../mesh/record.ts';
 import type { NodeRecord } from '../../mesh/types.ts';
+import { MESH } from '../../operator/config/resource.ts';
+import type { Spec } from '../../operator/config/schema.ts';
 import { NODES, parseNodeMetadata } from '../../operator/kube/node.ts';
 import { type KubeClient, openCluster } from '../../operator/kube/open.ts';
 import { type AdmissionPolicyState, admissionPolicyState } from '../../operator/kube/policy.ts';
+import { parseMesh } from '../../operator/resource/parse.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
@@ -19,6 +22,8 @@ export interface Cluster {
   readonly now: number;
   /** Sorted by name. */
   readonly nodes: readonly ClusterNode[];
+  /** What the EncryptionMesh wishes; absent: there is none, or it cannot be read or followed. */
+  readonly spec?: Spec;
   /** Whether the cluster keeps Nodes from claiming what is not theirs. */
   readonly admissionPolicy?: AdmissionPolicyState;
 }
@@ -57,7 +62,8 @@ export async function readCluster(source: Source & { kind: 'cluster' }, context:
       return { node: record.name, record, agent };
     });
     const admissionPolicy = await admissionPolicyState(client, { signal: context.signal });
-    return { now: context.now(), nodes, admissionPolicy };
+    const spec = await readSpec(client, context.signal);
+    return { now: context.now(), nodes, ...(spec === undefined ? {} : { spec }), admissionPolicy };
   } finally {
     client.close();
   }
@@ -68,6 +74,14 @@ function nobodyToAsk(cause: unknown): CliError {
     `nobody to ask: no agent's socket in ${RUN_DIR}, and no kubeconfig; give --run-dir or --kubeconfig`,
     { code: 'NOBODY_TO_ASK', exitCode: EXIT.unreachable, cause },
   );
+}
+
+/** The records tell most without it; why there is none is for others to say. */
+function readSpec(client: KubeClient, signal: AbortSignal): Promise<Spec | undefined> {
+  return client
+    .get(MESH, { signal })
+    .then((object) => parseMesh(object).spec)
+    .catch(() => undefined);
 }
 
 async function listRecords(client: KubeClient, signal: AbortSignal): Promise<readonly NodeRecord[]> {

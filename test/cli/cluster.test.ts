@@ -53,6 +53,19 @@ describe('status of the cluster', () => {
     assert.equal(code, 0);
   });
 
+  it('judges claims by the ranges that the EncryptionMesh names', async () => {
+    const n3 = annotations(3, { 'sheath.dev/prefixes': '10.99.3.0/24' });
+    const nodes = withNode({ name: 'n3', annotations: n3, agent: agentOf('n3', ['n1', 'n2']) });
+    assert.doesNotMatch((await ask(nodes, 'status')).out, /refused/);
+    const api = await startFakeApi(nodes, { spec: { clusterPrefixes: ['10.244.0.0/16'] } });
+    try {
+      const { out } = await sheath(['status', '--kubeconfig', api.kubeconfig]);
+      assert.match(out, /n3: refused: 10\.99\.3\.0\/24 is outside of clusterPrefixes/);
+    } finally {
+      await api.close();
+    }
+  });
+
   it('says that the admission policy is absent, which is no fault of the mesh', async () => {
     const api = await startFakeApi(WELL, { guarded: false });
     try {

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AGENT_LABELS } from '../../cli/sources/deployment.ts';
+import { MESH } from '../../operator/config/resource.ts';
+import type { Spec } from '../../operator/config/schema.ts';
 import { NODES_BINDING, NODES_POLICY } from '../../operator/kube/policy.ts';
 import { POLICIES } from '../../operator/manifests/names.ts';
 import type { AgentStatus } from '../../operator/status.ts';
@@ -22,14 +24,16 @@ export interface FakeApi {
   close(): Promise<void>;
 }
 
-/** `guarded`: the admission policy is in force. */
+/** `guarded`: the admission policy is in force. `spec`: of the EncryptionMesh, when there is one. */
 export async function startFakeApi(
   nodes: readonly FakeNode[],
-  { guarded = true }: { readonly guarded?: boolean } = {},
+  { guarded = true, spec }: { readonly guarded?: boolean; readonly spec?: Spec } = {},
 ): Promise<FakeApi> {
   const server = createServer((request, response) => {
     const path = (request.url ?? '').split('?')[0] ?? '';
-    const { status, body } = (guarded ? policy(path) : undefined) ?? answer(nodes, path);
+    const mesh =
+      spec !== undefined && path === MESH ? { status: 200, body: { metadata: {}, spec } } : undefined;
+    const { status, body } = mesh ?? (guarded ? policy(path) : undefined) ?? answer(nodes, path);
     const packed = body instanceof Uint8Array;
     response.writeHead(status, {
       'content-type': 'application/json',
