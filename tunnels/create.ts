@@ -14,8 +14,8 @@ export type { DataplaneOptions, Runner } from './ports.ts';
 /** Milliseconds in which the notices of our last writes come out of the socket: the kernel has put them there already. */
 const SETTLING = 20;
 
-/** How often the firewall is looked at: nobody tells of its changes at a price worth paying. More often where it is a shut door. */
-const FIREWALL_CHECK = 60_000;
+/** How often the firewall is looked at, in milliseconds: nobody tells of its changes. More often where it is a shut door. */
+const FIREWALL_CHECK = 1000;
 const DOOR_CHECK = 250;
 /** Milliseconds until a door that could not be shut again is tried once more. */
 const DOOR_RETRY = 2000;

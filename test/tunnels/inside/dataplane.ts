@@ -1,5 +1,6 @@
 /** The dataplane on this kernel: started by `dataplane.test.ts` and `test/kernel/tunnels.test.ts`, in a namespace of its own. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Part, Report } from '../../../tunnels/dataplane.ts';
@@ -86,6 +87,8 @@ describe(`dataplane with ${userspace ? 'wireguard-go' : "the kernel's WireGuard"
     ['device', 'MTU changed', () => ip('link set sheath1 mtu 1300')],
     ['device', 'device taken down', () => ip('link set sheath1 down')],
     ['device', 'device deleted', () => ip('link del sheath1')],
+    ['firewall', 'table deleted', () => execFileSync('nft', ['delete', 'table', 'inet', 'sheath'])],
+    ['firewall', 'chain flushed', () => execFileSync('nft', ['flush', 'chain', 'inet', 'sheath', 'clamp'])],
   ];
   for (const [part, what, hand] of hands) {
     it(`is told of it and repairs it: ${what}`, async () => {
