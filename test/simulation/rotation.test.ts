@@ -10,13 +10,10 @@ import { happen, type Schedule, schedules } from './schedule.ts';
 const SEED = Number(process.env.SHEATH_SEED ?? Date.now() % 2 ** 31);
 const RUNS = Number(process.env.SHEATH_RUNS ?? 120);
 
+const OFF = { encryption: 'none', mode: 'permissive', generation: 1, passOver: [] } as const;
+
 async function play({ seed, size, happenings }: Schedule, excused: boolean): Promise<Cluster> {
-  const cluster = new Cluster(seed, size, {
-    encryption: 'wireguard',
-    mode: 'permissive',
-    generation: 1,
-    passOver: [],
-  });
+  const cluster = new Cluster(seed, size, { ...OFF, encryption: 'wireguard' });
   const newcomer = (node: string) => cluster.machines.find(({ name }) => name === node)?.in === false;
   cluster.excuse = ({ from, to }, why) =>
     excused || (why.startsWith('door') && (newcomer(from.node) || newcomer(to.node)));
@@ -40,6 +37,24 @@ async function play({ seed, size, happenings }: Schedule, excused: boolean): Pro
   assert.deepEqual(cluster.losses, { lost: [], leaked: [] });
   return cluster;
 }
+
+describe('a cluster of models', () => {
+  it('rotates with three writes a node, and not a packet lost', async () => {
+    const cluster = new Cluster(1, 5, OFF);
+    await cluster.run(3_000);
+    cluster.api.say({ encryption: 'wireguard' });
+    assert.ok(await cluster.until(() => cluster.isEncrypted(1), 60_000), cluster.describe());
+    for (const generation of [2, 3]) {
+      await cluster.run(5_000);
+      const before = cluster.api.writes;
+      cluster.api.say({ generation });
+      assert.ok(await cluster.until(() => cluster.isEncrypted(generation), 60_000), cluster.describe());
+      await cluster.run(5_000);
+      assert.equal(cluster.api.writes - before, 3 * 5);
+    }
+    assert.deepEqual(cluster.losses, { lost: [], leaked: [] });
+  });
+});
 
 describe(`random schedules, seed ${SEED}`, function () {
   this.timeout(300_000);
