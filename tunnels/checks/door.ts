@@ -2,7 +2,7 @@
 import type { RoutingConfig } from '../../mesh/types.ts';
 import { createNft } from '../firewall/nft.ts';
 import { tablesOf } from '../firewall/ruleset.ts';
-import { replacement } from '../firewall/transaction.ts';
+import { loading } from '../firewall/transaction.ts';
 import type { Runner } from '../ports.ts';
 import { anyPlan, PREFIXES } from './foreign.ts';
 
@@ -14,7 +14,7 @@ export async function doorRefused(
   const strict = { ...plan, mode: 'strict', clusterPrefixes: PREFIXES, nodePrefixes: PREFIXES } as const;
   // Under names that nothing has: of the tables that are there nothing is asked.
   const tables = tablesOf(strict).map((table) => ({ ...table, name: `${table.name}-trial` }));
-  const commands = tables.flatMap((table) => replacement(table, undefined, new Map()));
+  const commands = tables.flatMap((table) => loading(table, undefined, new Map()));
   return createNft(programs)
     .check(commands)
     .then(

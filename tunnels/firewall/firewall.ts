@@ -16,7 +16,7 @@ import type { Table } from './json.ts';
 import { KnownTables, type KnownTablesOptions } from './known.ts';
 import type { Nft } from './nft.ts';
 import { GUARD, gaps, TABLE, TABLES, tablesOf } from './ruleset.ts';
-import { remake, removal, replacement } from './transaction.ts';
+import { loading, loadingAnew, removal } from './transaction.ts';
 
 export interface FirewallOptions extends KnownTablesOptions {
   readonly kernel: Kernel;
@@ -157,18 +157,17 @@ export class Firewall {
   }
 
   async #load(due: readonly Table[], surplus: readonly string[]): Promise<void> {
-    const run = (make: typeof replacement) =>
+    const { found } = this.#known;
+    const run = (make: typeof loading) =>
       this.#options.nft.run([
-        ...due.flatMap((table) =>
-          make(table, this.#known.found.get(table.name), this.#counts.of(table.name)),
-        ),
+        ...due.flatMap((table) => make(table, found.get(table.name), this.#counts.of(table.name))),
         ...surplus.map(removal),
       ]);
     try {
-      await run(replacement);
+      await run(loading);
     } catch (error) {
-      if (!due.some(({ name }) => this.#known.found.has(name))) throw error;
-      await run(remake);
+      if (!due.some(({ name }) => found.has(name))) throw error;
+      await run(loadingAnew);
     }
   }
 

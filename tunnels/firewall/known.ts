@@ -74,7 +74,7 @@ export class KnownTables {
     const { nftables, stateDir, dry, steady } = this.#options;
     const digest = (name: string) => digests.get(name) ?? '';
     if (dry === true) {
-      const imagined = { chains: [], sets: [], fingerprint: 'imagined' };
+      const imagined = { chains: [], sets: [], asleep: false, fingerprint: 'imagined' };
       this.#found = new Map(wanted.map(({ name }) => [name, imagined]));
       this.#loaded = new Map(wanted.map(({ name }) => [name, { ...imagined, digest: digest(name) }]));
       return;

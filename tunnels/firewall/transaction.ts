@@ -10,7 +10,8 @@ const FAMILY = 'inet';
  *
  * @param counted by name, of the table that was there before
  */
-export function replacement(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
+export function loading(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
+  if (found?.asleep === true) return loadingAnew(table, found, counted);
   const of = (object: JsonObject): JsonObject => ({ family: FAMILY, table: table.name, ...object });
   const each = (verb: string, kind: string, objects: readonly JsonObject[]): Command[] =>
     objects.map((object) => ({ [verb]: { [kind]: of(object) } }));
@@ -42,11 +43,11 @@ export function replacement(table: Table, found: FoundTable | undefined, counted
 }
 
 /**
- * The same by making the table anew, for what cannot be changed in place: of a table that somebody put to sleep (`flags dormant`) no
- * chain can go in the transaction that wakes it. Packets that are counted between `counted` and now are forgotten.
+ * For what cannot be changed in place: of a table that was put to sleep no chain can go in the transaction that wakes it, and whatever
+ * somebody added may hold ours. What is counted between `counted` and now is forgotten.
  */
-export function remake(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
-  return [...(found === undefined ? [] : [removal(table.name)]), ...replacement(table, undefined, counted)];
+export function loadingAnew(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
+  return [...(found === undefined ? [] : [removal(table.name)]), ...loading(table, undefined, counted)];
 }
 
 export function removal(name: string): Command {

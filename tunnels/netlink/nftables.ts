@@ -24,7 +24,9 @@ const GET = {
   OBJECT: message(19),
 } as const;
 
-const TABLE_NAME = 1;
+const TABLE = { NAME: 1, FLAGS: 2 } as const;
+/** NFT_TABLE_F_DORMANT */
+const DORMANT = 1;
 const CHAIN = { TABLE: 1, NAME: 3 } as const;
 const RULE = { TABLE: 1, CHAIN: 2 } as const;
 const SET = { TABLE: 1, NAME: 2 } as const;
@@ -39,6 +41,8 @@ const GENERATION_ID = 1;
 export interface FoundTable {
   readonly chains: readonly string[];
   readonly sets: readonly string[];
+  /** Somebody switched it off (`flags dormant`): none of its chains is asked. */
+  readonly asleep: boolean;
   /** Of everything in it but counters: another when anything was changed, also to the same words. */
   readonly fingerprint: string;
 }
@@ -100,7 +104,7 @@ export function openNftables(): Nftables {
     },
     table: async (name, expected = []) => {
       // Its count of uses tells of every chain, set and counter that it has.
-      const found = await unlessAbsent(ask(request(GET.TABLE, 0, [[TABLE_NAME, name]])));
+      const found = await unlessAbsent(ask(request(GET.TABLE, 0, [[TABLE.NAME, name]])));
       if (found === undefined) return undefined;
       const sets = named(await ask(request(GET.SET, NLM_F.DUMP, [[SET.TABLE, name]])), SET, name);
       const rules = await ask(request(GET.RULE, NLM_F.DUMP, [[RULE.TABLE, name]]));
@@ -114,7 +118,15 @@ export function openNftables(): Nftables {
         hash.update(body.subarray(NFGENMSG));
       const setNames = namesOf(sets, SET.NAME);
       for (const set of setNames) hash.update(JSON.stringify([set, await elements(name, set)]));
-      return { chains: [...chains.keys()], sets: setNames, fingerprint: hash.digest('hex').slice(0, 32) };
+      const [own] = found;
+      const flags = own && attributes(own.body, NFGENMSG).get(TABLE.FLAGS);
+      const asleep = ((flags?.readUInt32BE(0) ?? 0) & DORMANT) !== 0;
+      return {
+        chains: [...chains.keys()],
+        sets: setNames,
+        asleep,
+        fingerprint: hash.digest('hex').slice(0, 32),
+      };
     },
     counters: async (table) => {
       const objects = named(
