@@ -41,7 +41,7 @@ interface Given {
   readonly device: string;
   readonly from: string;
   readonly to: string;
-  readonly protocol: 'udp' | 'icmp' | 'tcp';
+  readonly protocol: 'udp' | 'icmp' | 'tcp' | 'esp';
   readonly sourcePort: number;
   readonly port: number;
   readonly type: string;
@@ -60,14 +60,15 @@ const plans = fc
     exempt: ranges(0, 2),
     ownAddresses: fc.subarray(['192.0.2.1', '2001:db8::1', '10.244.200.3'].map(address)),
     generations: fc.constantFrom([], [7], [7, 8]),
+    ipsec: fc.boolean(),
   })
-  .map(
-    ({ generations, ...plan }): MeshPlan => ({
-      ...mesh({ self: 1, peers: [], generations }),
-      ...plan,
-      mode: 'strict',
-    }),
-  );
+  .map(({ generations, ipsec, ...plan }): MeshPlan => {
+    const usual = mesh({ self: 1, peers: [], generations });
+    const devices = usual.devices.map((device, at) =>
+      ipsec && at === 0 ? { ...device, driver: 'ipsec' as const, port: 0 } : device,
+    );
+    return { ...usual, ...plan, devices, mode: 'strict' };
+  });
 
 const packets = fc.constantFrom(4 as const, 6 as const).chain((family) =>
   fc.record({
@@ -76,9 +77,15 @@ const packets = fc.constantFrom(4 as const, 6 as const).chain((family) =>
     device: fc.constantFrom('eth0', 'eth0', 'pod0', 'sheath0', 'sheath1', 'lo'),
     from: fc.constantFrom(...PLACES[family]),
     to: fc.constantFrom(...PLACES[family]),
-    protocol: fc.constantFrom('udp' as const, 'udp' as const, 'icmp' as const, 'tcp' as const),
-    sourcePort: fc.constantFrom(51830, 51831, 67, 68, 546, 547, 1000),
-    port: fc.constantFrom(51830, 51831, 67, 68, 546, 547, 1000),
+    protocol: fc.constantFrom(
+      'udp' as const,
+      'udp' as const,
+      'icmp' as const,
+      'esp' as const,
+      'tcp' as const,
+    ),
+    sourcePort: fc.constantFrom(51830, 51831, 500, 4500, 67, 68, 546, 547, 1000),
+    port: fc.constantFrom(51830, 51831, 500, 4500, 67, 68, 546, 547, 1000),
     type: fc.constantFrom('nd-neighbor-solicit', 'destination-unreachable', 'packet-too-big', 'echo-request'),
     hopLimit: fc.constantFrom(64, 255),
     mark: fc.constantFrom(0, 0x1000, 0x3000),
@@ -100,10 +107,13 @@ function stops(plan: MeshPlan, outside: readonly string[], given: Given): boolea
   const isPod = (one: string) => holds(plan.clusterPrefixes, one) && !holds([...apart, ...self], one);
 
   const udp = given.protocol === 'udp';
-  const ports = plan.devices.map(({ port }) => port);
-  const fromOurPort = udp && ports.includes(given.sourcePort);
+  const ports = plan.devices.map(({ port }) => port).filter((port) => port > 0);
+  const ike = plan.devices.some(({ driver }) => driver === 'ipsec') ? [500, 4500] : [];
+  const esp = ike.length > 0 && given.protocol === 'esp';
+  const isOurs = (port: number) => esp || (udp && [...ports, ...ike].includes(port));
+  const fromOurPort = isOurs(given.sourcePort);
   if (direction === 'in' && fromOurPort && holds(self, far)) return true;
-  if (direction === 'in' && udp && ports.includes(given.port) && holds(self, near)) return false;
+  if (direction === 'in' && isOurs(given.port) && holds(self, near)) return false;
   if (direction === 'out' && fromOurPort && holds(self, near)) return false;
   if (direction === 'out' && fromOurPort && isNode(near) && (given.mark & 0x1000) !== 0) return false;
 
@@ -134,6 +144,7 @@ function asPacket(given: Given): Packet {
     'meta nfproto': given.family === 4 ? 'ipv4' : 'ipv6',
     [`meta ${given.direction === 'out' ? 'oifname' : 'iifname'}`]: given.device,
     'meta mark': given.mark,
+    'meta l4proto': given.protocol,
     [`${protocol} saddr`]: given.from,
     [`${protocol} daddr`]: given.to,
     [`${protocol} ${limit}`]: given.hopLimit,

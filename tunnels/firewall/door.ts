@@ -44,7 +44,7 @@ import {
   together,
 } from './json.ts';
 import { type Ranges, rangesOf } from './ranges.ts';
-import { DHCP, DISCOVERY, ERRORS } from './services.ts';
+import { DHCP, DISCOVERY, ERRORS, portsOf, tunnelPackets } from './services.ts';
 import { BEFORE_SRCNAT } from './translate.ts';
 
 export type Direction = 'in' | 'out';
@@ -70,7 +70,7 @@ export interface DoorOptions {
 
 export function door(plan: MeshPlan, { outside, later = 0 }: DoorOptions): Rules {
   const base = { type: 'filter', prio: later } as const;
-  const ports = plan.devices.map(({ port }) => port).filter((port) => port > 0);
+  const ports = portsOf(plan);
   const entrances: Rules = {
     counters: COUNTERS.map(({ name }) => name),
     sets: ports.length === 0 ? [] : [{ name: 'ports', type: 'inet_service', elements: ports }],
@@ -191,20 +191,22 @@ class FamilyDoor {
    * is changed to another, packets still have the old one.
    */
   #tunnel(direction: Direction): (readonly Json[])[] {
-    const { devices, routing } = this.#plan;
-    if (!devices.some(({ port }) => port > 0)) return [];
-    const { mark, mask } = routing.fwmark;
-    const ours = (field: string) => equal(payload('udp', field), '@ports');
-    const fromUs = (self: string) => [equal(this.#address('saddr'), self), ours('sport')];
+    const { mark, mask } = this.#plan.routing.fwmark;
     const marked = equal(bits(meta('mark'), mask), mark);
+    const from = (self: string) =>
+      tunnelPackets(this.#plan, 'sport').map((ours) => [equal(this.#address('saddr'), self), ours]);
     if (direction === 'out')
       return [
-        ...this.#when('self', (self) => [[...fromUs(self), ACCEPT]]),
-        ...this.#when('hosts', (hosts) => [[...fromUs(hosts), marked, ACCEPT]]),
+        ...this.#when('self', (self) => from(self).map((expr) => [...expr, ACCEPT])),
+        ...this.#when('hosts', (hosts) => from(hosts).map((expr) => [...expr, marked, ACCEPT])),
       ];
     return this.#when('self', (self) => [
-      [...fromUs(self), ...this.#drop('in')],
-      [equal(this.#address('daddr'), self), ours('dport'), ACCEPT],
+      ...from(self).map((expr) => [...expr, ...this.#drop('in')]),
+      ...tunnelPackets(this.#plan, 'dport').map((ours) => [
+        equal(this.#address('daddr'), self),
+        ours,
+        ACCEPT,
+      ]),
     ]);
   }
 

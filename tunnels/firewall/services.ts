@@ -1,5 +1,6 @@
-/** What a network needs besides its packets, as the door tells it from them. */
-import { ACCEPT, equal, type Family, type Json, payload } from './json.ts';
+/** What a network needs besides its packets, and the tunnel's own, as the door tells them. */
+import type { MeshPlan } from '../../mesh/types.ts';
+import { ACCEPT, equal, type Family, type Json, meta, payload } from './json.ts';
 
 /** RFC 4861, 3.1 and 7.1: a receiver discards any other. */
 const HOP_LIMIT = 255;
@@ -31,3 +32,21 @@ export const DISCOVERY: readonly Json[] = [
   equal(payload('ip6', 'hoplimit'), HOP_LIMIT),
   ACCEPT,
 ];
+
+/** UDP ports of IKE, and of IKE and ESP behind NAT (RFC 7296, RFC 3948). */
+const IKE: Json = { set: [500, 4500] };
+
+/** UDP ports that our WireGuard devices listen on, and send from: the elements of the set `ports`. */
+export const portsOf = ({ devices }: MeshPlan): number[] =>
+  devices.map(({ port }) => port).filter((port) => port > 0);
+
+/** Each an expression that one kind of the tunnel's own packets fulfils. */
+export function tunnelPackets(plan: MeshPlan, port: 'sport' | 'dport'): Json[] {
+  const udp = payload('udp', port);
+  return [
+    ...(portsOf(plan).length > 0 ? [equal(udp, '@ports')] : []),
+    ...(plan.devices.some(({ driver }) => driver === 'ipsec')
+      ? [equal(meta('l4proto'), 'esp'), equal(udp, IKE)]
+      : []),
+  ];
+}
