@@ -168,12 +168,20 @@ describe('the door', () => {
 
   it("lets a router's errors about what pods send to the outside pass", async () => {
     await machine.set(wanted(strict()));
-    const router = ['echo 1 >/proc/sys/net/ipv4/ip_forward', 'ip route add unreachable 203.0.113.0/24'];
+    const router = [
+      'echo 1 >/proc/sys/net/ipv4/ip_forward',
+      // What it told of other probes counts against it.
+      'echo 0 >/proc/sys/net/ipv4/icmp_ratelimit',
+      'ip route add unreachable 203.0.113.0/24',
+    ];
     neighbours.run('wire', 'sh', '-ec', router.join('\n'));
     const witness = 'add rule inet witness seen icmp type destination-unreachable counter';
     neighbours.run('pod', 'nft', witness);
     await neighbours.send([{ at: 'pod', from: '10.244.1.2', to: '203.0.113.1', port: 7001 }]);
-    assert.match(neighbours.run('pod', 'nft', 'list table inet witness'), /unreachable counter packets 1 /);
+    assert.match(
+      neighbours.run('pod', 'nft', 'list table inet witness'),
+      /unreachable counter packets [1-9]/,
+    );
   });
 
   it('without the ranges that it is shut for it is refused, and one that was shut stays', async () => {
