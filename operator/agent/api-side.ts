@@ -128,11 +128,12 @@ export class ApiSide {
     const { mesher, records, publisher, narrator, live } = this.#parts;
     if (mesher.wanted === undefined || records.status().source !== 'api') return;
     const wanted = published(mesher.wanted, mesher.own ?? {}, live().config.mesh.prefixSource);
+    const before = publisher.seen(records.own());
     const wait = await publisher.publish(wanted, records.own(), crowdOf(records.records()));
     if (wait !== undefined) return this.#queue.addAfter('publish', wait);
     narrator.published();
-    // What was withdrawn frees the next step of the withdrawal.
-    if (mesher.withdrawing) this.#events.turnDue();
+    // What was withdrawn frees the next step of the withdrawal. Where nothing was written nothing is freed: a turn would ask for this again, for ever.
+    if (mesher.withdrawing && publisher.seen(records.own()) !== before) this.#events.turnDue();
   }
 
   async #save(): Promise<void> {
