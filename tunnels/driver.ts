@@ -21,6 +21,8 @@ export interface TunnelDriver {
   observe(device: DeviceName, request: ObserveRequest): Promise<readonly Observation[]>;
   /** Whether something was found that is not as wanted. */
   disturbed(device: DeviceName): boolean;
+  /** Before the device goes: takes back what the driver has elsewhere than on it. Absent: nothing. */
+  release?(device: DeviceName, generation: number): Promise<void>;
   /** The device is gone, or another. */
   forget(device: DeviceName): void;
   close(): void;

@@ -1,9 +1,14 @@
 /** Puts the parts together: the real ones, or the ones of `preview`, which read the kernel and write nowhere. */
 import { execFile } from 'node:child_process';
 import { Devices } from './devices/devices.ts';
+import type { TunnelDriver } from './driver.ts';
+import { combineDrivers } from './drivers.ts';
 import { dryNetlink, dryWireGuard } from './dry.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { createNft } from './firewall/nft.ts';
+import { hostDaemon, ownDaemon } from './ipsec/daemon.ts';
+import { createIpsecDriver } from './ipsec/driver.ts';
+import { dryDaemon, dryXfrm } from './ipsec/dry.ts';
 import { Kernel } from './kernel.ts';
 import { openNftables } from './netlink/nftables.ts';
 import { openNetlink } from './netlink/rtnetlink.ts';
@@ -29,7 +34,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
   const steady = options.steady ?? (() => performance.now());
   const socketDir = options.socketDir ?? DEFAULT_SOCKET_DIR;
   const procSys = options.procSys ?? PROC_SYS;
-  const driver = createWireGuardDriver({
+  const wireguard = createWireGuardDriver({
     kernel,
     run: dry ? async () => '' : run,
     now,
@@ -45,6 +50,8 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
       return dry ? dryWireGuard(wireguard) : wireguard;
     },
   });
+  const ipsec = ipsecDriver(options, { kernel, now, steady, dry });
+  const driver = combineDrivers({ wireguard, ipsec });
   return {
     kernel,
     driver,
@@ -62,6 +69,27 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
     }),
     sysctls: new Sysctls({ stateDir: options.stateDir, root: procSys, dry }),
   };
+}
+
+const CHARON = { folder: '/run/sheath/ipsec', program: 'charon-systemd' } as const;
+
+interface IpsecContext {
+  readonly kernel: Kernel;
+  readonly now: () => number;
+  readonly steady: () => number;
+  readonly dry: boolean;
+}
+
+function ipsecDriver({ ipsec = {} }: DataplaneOptions, context: IpsecContext): TunnelDriver {
+  const { vici, folder = CHARON.folder, program = CHARON.program, settings, log } = ipsec;
+  const daemon = vici === undefined ? ownDaemon({ folder, program }) : hostDaemon(vici);
+  return createIpsecDriver({
+    ...context,
+    daemon: context.dry ? dryDaemon(daemon) : daemon,
+    ...(context.dry ? { xfrm: dryXfrm } : {}),
+    ...(settings === undefined ? {} : { settings }),
+    ...(log === undefined ? {} : { log }),
+  });
 }
 
 export const runProgram: Runner = (program, args, options = {}) =>

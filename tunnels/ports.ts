@@ -1,4 +1,5 @@
 /** What `tunnels/` needs of the machine, passed in: programs, folders, a clock. */
+import type { IpsecSettings } from './ipsec/settings.ts';
 import type { Netlink } from './netlink/types.ts';
 
 /** Runs a program to its end. Rejects when it cannot be started or exits with another code than 0; `message` then holds its stderr. */
@@ -34,6 +35,20 @@ export interface DataplaneOptions {
   readonly socketDir?: string;
   /** Where sysctls are written, if not in /proc/sys: a container that is not privileged has that read-only. */
   readonly procSys?: string;
+  readonly ipsec?: IpsecPorts;
   /** Milliseconds without a packet after which a withdrawn device is removed. Default: 5000. */
   readonly quiet?: number;
+}
+
+/** What the IPsec driver needs of the machine. */
+export interface IpsecPorts {
+  /** Socket of a charon that somebody else runs. Absent: one of our own is started when there is an IPsec device. */
+  readonly vici?: string;
+  /** Folder of our own charon: its configuration and its socket. Default: `/run/sheath/ipsec`. */
+  readonly folder?: string;
+  /** Default: `charon-systemd`, found on PATH. */
+  readonly program?: string;
+  readonly settings?: () => IpsecSettings;
+  /** Where our own charon writes its log, and how much of it, as strongswan.conf(5) has it. Default: nowhere. */
+  readonly log?: { readonly path: string; readonly level: number };
 }

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs what is missing of the programs named: packages.sh COMMAND=DEBIAN-PACKAGE ...
+# Installs what is missing of the programs and files named: packages.sh COMMAND=DEBIAN-PACKAGE FILE=DEBIAN-PACKAGE ...
 # Looks for the command, not for the package: on another distribution whoever has the programs needs nothing from here.
 set -eu
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 missing= packages=
 for pair in "$@"; do
   command -v "${pair%%=*}" >/dev/null 2>&1 && continue
+  [ -e "${pair%%=*}" ] && continue
   missing="$missing ${pair%%=*}"
   case " $packages " in *" ${pair#*=} "*) ;; *) packages="$packages ${pair#*=}" ;; esac
 done

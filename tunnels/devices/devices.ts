@@ -182,6 +182,12 @@ export class Devices {
 
   async #remove(name: DeviceName, outcome: Outcome): Promise<void> {
     const { kernel, driver } = this.#options;
+    const link = await kernel.link(name);
+    try {
+      if (link !== undefined) await driver.release?.(name, generationOf(link));
+    } catch (cause) {
+      outcome.failed(refused('device', name, cause));
+    }
     await this.#write([{ type: 'removeLink', name }]);
     driver.forget(name);
     this.#settled.delete(name);

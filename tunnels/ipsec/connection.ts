@@ -5,6 +5,7 @@
  * our own, so that prefixes come and go without a word to the peer.
  */
 import { createHash } from 'node:crypto';
+import { publicKeyFromBytes } from 'wireguard-tools-wrapper/keys';
 import type { PublicKey } from '../../keys/generation.ts';
 import type { Address, PeerLink, PeerPlan } from '../../mesh/types.ts';
 import { publicKeyDer } from './key-encoding.ts';
@@ -53,18 +54,28 @@ export function requestId(generation: number, node: string, publicKey: PublicKey
 }
 
 /**
- * A new key is a new identity: charon finds keys by identity, and of two for one it may take the wrong one. Prefixed, or charon would
- * guess what kind of name it is.
+ * A new key is a new identity: charon finds keys by identity, and of two for one it may take the wrong one. And who only sees the SA
+ * knows whose it is.
  */
 export function identity(generation: number, node: string, publicKey: PublicKey): string {
-  const key = createHash('sha256').update(publicKey).digest('hex').slice(0, 16);
-  return `${key}.${generation}.${node}`;
+  return `${Buffer.from(publicKey, 'base64').toString('hex')}.${generation}.${node}`;
 }
 
+const IDENTITY = /^([0-9a-f]{64})\.(\d+)\./;
+
+/** The key of an identity that is one of ours. */
+export function keyOf(id: string): PublicKey | undefined {
+  const [, key] = IDENTITY.exec(id) ?? [];
+  return key === undefined ? undefined : publicKeyFromBytes(Buffer.from(key, 'hex'));
+}
+
+/** What the names of one generation's connections begin with. */
+export const namePrefix = (generation: number): string => `${NAME_PREFIX}${generation}-`;
+
 export function connectionName(generation: number, node: string): string {
-  if (node.length <= MAX_NODE) return `${NAME_PREFIX}${generation}-${node}`;
+  if (node.length <= MAX_NODE) return `${namePrefix(generation)}${node}`;
   const digest = createHash('sha256').update(node).digest('hex').slice(0, 32);
-  return `${NAME_PREFIX}${generation}-${node.slice(0, MAX_NODE)}-${digest}`;
+  return `${namePrefix(generation)}${node.slice(0, MAX_NODE)}-${digest}`;
 }
 
 export function connectionOf(request: ConnectionRequest): Connection {
@@ -96,7 +107,6 @@ function ikeOf({ self, ownKey, local, peer, link, settings }: ConnectionRequest)
     mobike: 'no',
     // A peer that was restarted comes again while its former SA still carries packets: that one goes when nobody uses it.
     unique: 'never',
-    keyingtries: '0',
     dpd_delay: `${settings.dpd}s`,
     send_certreq: 'no',
     send_cert: 'never',
@@ -105,6 +115,7 @@ function ikeOf({ self, ownKey, local, peer, link, settings }: ConnectionRequest)
     reauth_time: '0s',
     local: {
       auth: 'pubkey',
+      // Prefixed, or charon would guess what kind of name it is.
       id: `fqdn:${identity(generation, self, ownKey)}`,
       pubkeys: [publicKeyDer(ownKey)],
     },
@@ -134,6 +145,7 @@ function childOf({ link, mark, reqid, settings }: ConnectionRequest): Message {
     life_time: `${Math.ceil(child * 1.2)}s`,
     start_action: 'none',
     close_action: 'none',
+    // Who tries again, and when, is for `keeper.ts`: of an SA that is gone, charon alone would know nothing.
     dpd_action: 'clear',
   };
 }

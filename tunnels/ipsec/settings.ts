@@ -12,7 +12,10 @@ export interface IpsecSettings {
     /** Share of the lifetimes, 0 to 1. */
     readonly jitter: number;
   };
-  /** Seconds without a packet from a peer until it is asked whether it lives. */
+  /**
+   * Seconds until a peer is asked whether it lives. Not soon: while a charon is away, the states of its kernel carry on, and whoever gives
+   * them up too early loses packets.
+   */
   readonly dpd: number;
 }
 
@@ -21,7 +24,7 @@ export const DEFAULT_IPSEC: IpsecSettings = {
   // Extended sequence numbers: 2^32 packets are over in an hour at 10 Gbit/s. The group is for rekeying, with fresh secrecy.
   espProposals: ['aes256gcm16-x25519-esn', 'aes256gcm16-ecp384-esn'],
   lifetimes: { ike: 4 * 3600, child: 3600, jitter: 0.1 },
-  dpd: 15,
+  dpd: 60,
 };
 
 /** Packets that may overtake each other: several queues of a fast card do that more than the usual 32 forgive. */

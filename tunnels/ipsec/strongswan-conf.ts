@@ -25,8 +25,11 @@ const PLUGINS = [
   'socket-default counters vici',
 ];
 
-/** How long a peer that does not answer is waited for, in seconds: 1 + 1.6 + 2.6 + 4.1 + 6.6 = 16 until it is given up. */
-const RETRANSMIT = { timeout: 1, base: 1.6, tries: 4, jitter: 20 } as const;
+/**
+ * Seconds: 1, 1.6, 2.6, 4.1, then 5 each, 54 in all until a peer that does not answer is given up. A node that comes is met within 5, and
+ * a charon that is started again within a minute has lost nothing.
+ */
+const RETRANSMIT = { timeout: 1, base: 1.6, limit: 5, tries: 12, jitter: 20 } as const;
 
 export function strongswanConf(settings: CharonSettings): string {
   const kernel = settings.esp === 'kernel' ? 'kernel-netlink' : 'kernel-libipsec kernel-netlink';
@@ -46,6 +49,7 @@ export function strongswanConf(settings: CharonSettings): string {
       block_threshold: 50,
       retransmit_timeout: RETRANSMIT.timeout,
       retransmit_base: RETRANSMIT.base,
+      retransmit_limit: RETRANSMIT.limit,
       retransmit_tries: RETRANSMIT.tries,
       retransmit_jitter: RETRANSMIT.jitter,
       journal: { default: -1 },

@@ -8,7 +8,8 @@ export const RTM_LINK = { NEW: 16, DEL: 17, GET: 18 } as const;
 export const RTM_ADDRESS = { NEW: 20, DEL: 21, GET: 22 } as const;
 
 const IFLA = { IFNAME: 3, MTU: 4, LINKINFO: 18, IFALIAS: 20, STATS64: 23, EXT_MASK: 29 } as const;
-const IFLA_INFO_KIND = 1;
+const IFLA_INFO = { KIND: 1, DATA: 2 } as const;
+const IFLA_XFRM_IF_ID = 2;
 /** Statistics cost more than all the rest of a link, and are not needed in a list. */
 const RTEXT_FILTER_SKIP_STATS = 8;
 const IFF_UP = 1;
@@ -38,13 +39,23 @@ export const getLink =
     ifinfomsg(writer, index);
   };
 
+export interface NewLink {
+  readonly name: string;
+  readonly kind: string;
+  readonly interfaceId?: number;
+}
+
 export const createLink =
-  (name: string, kind: string): Encode =>
+  ({ name, kind, interfaceId }: NewLink): Encode =>
   (writer) => {
     writer.begin(RTM_LINK.NEW, NLM_F.CREATE | NLM_F.EXCL);
     ifinfomsg(writer, 0);
     writer.string(IFLA.IFNAME, name);
-    writer.nested(IFLA.LINKINFO, () => writer.string(IFLA_INFO_KIND, kind));
+    writer.nested(IFLA.LINKINFO, () => {
+      writer.string(IFLA_INFO.KIND, kind);
+      if (interfaceId !== undefined)
+        writer.nested(IFLA_INFO.DATA, () => writer.u32(IFLA_XFRM_IF_ID, interfaceId));
+    });
   };
 
 export interface LinkSettings {
@@ -75,7 +86,7 @@ export const removeLink =
 export function parseLink(body: Buffer): Link {
   const found = attributes(body, IFINFOMSG);
   const info = found.get(IFLA.LINKINFO);
-  const kind = info && textOf(attributes(info, 0).get(IFLA_INFO_KIND));
+  const kind = info && textOf(attributes(info, 0).get(IFLA_INFO.KIND));
   const alias = textOf(found.get(IFLA.IFALIAS));
   return {
     index: body.readInt32LE(4),

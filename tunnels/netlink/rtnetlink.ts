@@ -80,7 +80,7 @@ const isRouteWrite = (write: Write) => write.type === 'replaceRoute' || write.ty
 function encodeWrite(write: Write): Encode {
   switch (write.type) {
     case 'createLink':
-      return links.createLink(write.name, write.kind);
+      return links.createLink(write);
     case 'setLink':
       return links.setLink(write);
     case 'removeLink':

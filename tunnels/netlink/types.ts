@@ -59,7 +59,13 @@ export type RuleChange = Omit<Rule, 'strange' | 'protocol'>;
 
 /** One write. All routes and rules carry `PROTOCOL`. */
 export type Write =
-  | { readonly type: 'createLink'; readonly name: string; readonly kind: string }
+  | {
+      readonly type: 'createLink';
+      readonly name: string;
+      readonly kind: string;
+      /** Of kind `xfrm`: what states and policies of it carry (`if_id`). */
+      readonly interfaceId?: number;
+    }
   | {
       readonly type: 'setLink';
       readonly name: string;

@@ -1,0 +1,223 @@
+/** One device: the links on it, as connections in charon and policies in the kernel. */
+
+import { ed25519PublicKey } from '../../keys/ed25519.ts';
+import type { PublicKey } from '../../keys/generation.ts';
+import type { DeviceName, MeshPlan, Observation, PeerPlan } from '../../mesh/types.ts';
+import { changedItems } from '../delta.ts';
+import type { DeviceRequest, ObserveRequest } from '../driver.ts';
+import { type Outcome, refused } from '../failure.ts';
+import type { CharonConfig } from './charon.ts';
+import { interfaceId, keyOf } from './connection.ts';
+import { ConnectionTable } from './connection-table.ts';
+import type { Daemon } from './daemon.ts';
+import type { Keeper } from './keeper.ts';
+import { linkOf, type WantedLink } from './link.ts';
+import { PolicyTable } from './policy-table.ts';
+import { listSas } from './security.ts';
+import type { IpsecSettings } from './settings.ts';
+import { type Carried, Traffic } from './traffic.ts';
+import type { Xfrm } from './xfrm/types.ts';
+
+/** Of IKE, when nothing is in UDP. */
+const IKE_PORT = 500;
+
+export interface DeviceOptions {
+  readonly daemon: Daemon;
+  readonly xfrm: Xfrm;
+  readonly keeper: Keeper;
+  readonly settings: () => IpsecSettings;
+  readonly charon: (plan: MeshPlan) => CharonConfig;
+}
+
+/** Keys of peers by request id, and our own outer addresses. */
+interface Whose {
+  readonly keys: ReadonlyMap<number, PublicKey>;
+  readonly locals: ReadonlySet<string>;
+}
+
+export class DeviceState {
+  readonly #name: DeviceName;
+  readonly #options: DeviceOptions;
+  readonly #connections: ConnectionTable;
+  readonly #policies: PolicyTable;
+  readonly #traffic = new Traffic();
+  /** By name of the connection. */
+  readonly #links = new Map<string, WantedLink>();
+  readonly #reqids = new Map<number, string>();
+  #last: readonly PeerPlan[] = [];
+  #ownKey: PublicKey | undefined;
+  /** What all links depend on, as text. */
+  #common = '';
+  #epoch: number | undefined;
+  #policiesRead = false;
+  #trouble: unknown;
+  #locals: ReadonlySet<string> = new Set();
+
+  constructor(name: DeviceName, options: DeviceOptions) {
+    this.#name = name;
+    this.#options = options;
+    this.#connections = new ConnectionTable(name);
+    this.#policies = new PolicyTable(name, options.xfrm);
+  }
+
+  get ownKey(): PublicKey | undefined {
+    return this.#ownKey;
+  }
+
+  get disturbed(): boolean {
+    const another = this.#epoch !== this.#options.daemon.epoch;
+    return another || this.#connections.disturbed || this.#policies.disturbed;
+  }
+
+  /** That charon is away is told by `configure`, which does what can be done without it. */
+  async refresh(request: DeviceRequest): Promise<void> {
+    const { device, plan } = request;
+    const { daemon, charon } = this.#options;
+    this.#want(request);
+    if (!this.#policiesRead) await this.#policies.read(interfaceId(device.generation));
+    this.#policiesRead = true;
+    try {
+      await daemon.ready(charon(plan));
+      if (this.#epoch !== daemon.epoch) await this.#connections.read(daemon.client, device.generation);
+      this.#epoch = daemon.epoch;
+      this.#trouble = undefined;
+    } catch (cause) {
+      this.#epoch = undefined;
+      this.#trouble = cause;
+    }
+  }
+
+  async configure(request: DeviceRequest, outcome: Outcome): Promise<void> {
+    if (this.#trouble !== undefined) outcome.failed(refused('device', this.#name, this.#trouble));
+    else await this.#load(request, outcome);
+    await this.#policies.add(outcome);
+    this.#options.keeper.watch(this.#name, this.#links);
+    const again = new Set(request.desired.restart);
+    this.#options.keeper.provoke(
+      [...this.#links.values()]
+        .filter(({ node }) => again.has(node))
+        .map(({ connection }) => connection.name),
+    );
+  }
+
+  async prune(outcome: Outcome): Promise<void> {
+    await this.#policies.remove(outcome);
+    if (this.#trouble !== undefined) return;
+    const { client } = this.#options.daemon;
+    for (const ike of await this.#connections.unload(client, outcome)) {
+      // None is there to be ended: that is refused, and well.
+      await client.request('terminate', { ike, force: 'yes', timeout: '-1' }).catch(() => undefined);
+    }
+  }
+
+  async observe({ generation, look }: ObserveRequest): Promise<readonly Observation[]> {
+    const { daemon, xfrm } = this.#options;
+    const id = interfaceId(generation);
+    const states = await xfrm.states((one) => one === id);
+    const alive = await daemon.alive();
+    if (!look) {
+      await this.#policies.read(id);
+      if (alive) await this.#connections.read(daemon.client, generation);
+    }
+    const { keys, locals } = this.#links.size > 0 || !alive ? this.#known() : await this.#found();
+    const found: Observation[] = [];
+    for (const [reqid, carried] of this.#traffic.take(states, locals)) {
+      const publicKey = keys.get(reqid);
+      if (publicKey !== undefined) found.push(this.#observed(carried, { generation, publicKey }));
+    }
+    return found;
+  }
+
+  #observed(
+    { received, sent, inbound, outbound }: Carried,
+    of: { generation: number; publicKey: PublicKey },
+  ): Observation {
+    const established = inbound !== undefined && outbound !== undefined;
+    const endpoint =
+      inbound === undefined ? undefined : { address: inbound.source, port: inbound.port ?? IKE_PORT };
+    return {
+      device: this.#name,
+      ...of,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      ...(established ? { lastHandshake: inbound.installedAt } : {}),
+      receivedBytes: received,
+      sentBytes: sent,
+    };
+  }
+
+  #known(): Whose {
+    const keys = new Map(Array.from(this.#links.values(), ({ reqid, publicKey }) => [reqid, publicKey]));
+    return { keys, locals: this.#locals };
+  }
+
+  /** For when nothing was wanted yet: whose the SAs are that a former agent left. */
+  async #found(): Promise<Whose> {
+    const keys = new Map<number, PublicKey>();
+    const locals = new Set<string>();
+    for (const { localHost, remoteId, children } of await listSas(this.#options.daemon.client)) {
+      const key = keyOf(remoteId);
+      locals.add(localHost);
+      for (const { reqid } of children) if (key !== undefined) keys.set(reqid, key);
+    }
+    return { keys, locals };
+  }
+
+  async #load({ device, desired }: DeviceRequest, outcome: Outcome): Promise<void> {
+    const { client } = this.#options.daemon;
+    try {
+      if (this.#ownKey === undefined) throw new Error('it is not there');
+      await this.#connections.loadKey(client, this.#ownKey, desired.privateKey(device.generation));
+    } catch (cause) {
+      outcome.failed(refused('device', `${this.#name}: its private key`, cause));
+      return;
+    }
+    await this.#connections.load(client, outcome);
+  }
+
+  #want({ device, plan, desired }: DeviceRequest): void {
+    const settings = this.#options.settings();
+    this.#ownKey = publicKeyOf(() => ed25519PublicKey(desired.privateKey(device.generation)));
+    if (this.#ownKey === undefined) return;
+    const { fwmark } = plan.routing;
+    const common = JSON.stringify([device.generation, this.#ownKey, plan.ownAddresses, fwmark, settings]);
+    const all = common !== this.#common;
+    const { gone, come } = all
+      ? { gone: this.#last, come: plan.peers }
+      : changedItems(this.#last, plan.peers);
+    this.#common = common;
+    this.#last = plan.peers;
+    this.#locals = new Set<string>(plan.ownAddresses);
+    const left = new Set(gone.map(({ node }) => node));
+    const before = [...this.#links.values()].filter(({ node }) => left.has(node));
+    for (const link of before) this.#unlink(link);
+    const taken = (reqid: number, node: string) => (this.#reqids.get(reqid) ?? node) !== node;
+    const context = { plan, device, ownKey: this.#ownKey, settings, taken };
+    for (const peer of come) {
+      const link = linkOf(peer, context);
+      if (link !== undefined) this.#link(link);
+    }
+  }
+
+  #link(link: WantedLink): void {
+    this.#links.set(link.connection.name, link);
+    this.#reqids.set(link.reqid, link.node);
+    this.#connections.want(link);
+    this.#policies.want(link);
+  }
+
+  #unlink(link: WantedLink): void {
+    this.#links.delete(link.connection.name);
+    this.#reqids.delete(link.reqid);
+    this.#connections.unwant(link);
+    this.#policies.unwant(link);
+  }
+}
+
+/** Why there is none is told where it is loaded. */
+function publicKeyOf(read: () => PublicKey): PublicKey | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,114 @@
+/** The IPsec driver: IKEv2 by charon, ESP by the kernel, one XFRM interface a generation. */
+import type { DeviceName, DevicePlan, MeshPlan } from '../../mesh/types.ts';
+import type { TunnelDriver } from '../driver.ts';
+import { codeOf, DataplaneFailure } from '../failure.ts';
+import type { Kernel } from '../kernel.ts';
+import type { Link } from '../netlink/types.ts';
+import type { CharonConfig } from './charon.ts';
+import { interfaceId } from './connection.ts';
+import type { Daemon } from './daemon.ts';
+import { DeviceState } from './device.ts';
+import { Keeper } from './keeper.ts';
+import { releaseGeneration } from './release.ts';
+import { DEFAULT_IPSEC, type IpsecSettings } from './settings.ts';
+import type { Xfrm } from './xfrm/types.ts';
+import { openXfrm } from './xfrm/xfrm.ts';
+
+export interface IpsecDriverOptions {
+  readonly kernel: Kernel;
+  readonly daemon: Daemon;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Milliseconds since any moment, never set. */
+  readonly steady: () => number;
+  /** Read anew for each `set`: the configuration may change while we run. */
+  readonly settings?: () => IpsecSettings;
+  /** Default: opens a socket when it is first needed. */
+  readonly xfrm?: () => Xfrm;
+  /** UDP. Default: 500 and 4500. */
+  readonly ports?: CharonConfig['ports'];
+  /** Where charon writes its log, and how much of it. Default: nowhere. */
+  readonly log?: CharonConfig['log'];
+}
+
+const PORTS = { ike: 500, natt: 4500 } as const;
+
+export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
+  const { kernel, daemon, now, steady, settings = () => DEFAULT_IPSEC, ports = PORTS, log } = options;
+  const open = options.xfrm ?? openXfrm;
+  let opened: Xfrm | undefined;
+  const xfrm = () => {
+    opened ??= open();
+    return opened;
+  };
+  const keeper = new Keeper({ daemon, xfrm, now, steady });
+  const states = new Map<DeviceName, DeviceState>();
+  const charon = (plan: MeshPlan): CharonConfig => ({
+    fwmark: plan.routing.fwmark.mark,
+    ports,
+    esp: 'kernel',
+    ...(log === undefined ? {} : { log }),
+  });
+
+  const state = (device: DeviceName): DeviceState => {
+    const known = states.get(device);
+    if (known !== undefined) return known;
+    const fresh = new DeviceState(device, { daemon, xfrm: xfrm(), keeper, settings, charon });
+    states.set(device, fresh);
+    return fresh;
+  };
+
+  const forget = (device: DeviceName): void => {
+    states.delete(device);
+    keeper.forget(device);
+  };
+
+  return {
+    implementation: (link) => (link.kind === 'xfrm' ? 'kernel' : undefined),
+    create: (device) => create(device, kernel),
+    refresh: (request) => state(request.device.name).refresh(request),
+    configure: async (request, outcome) => states.get(request.device.name)?.configure(request, outcome),
+    prune: async (device, outcome) => states.get(device)?.prune(outcome),
+    async observe(device, request) {
+      const link: Link | undefined = await kernel.link(device);
+      return link?.kind === 'xfrm' ? state(device).observe(request) : [];
+    },
+    disturbed: (device) => states.get(device)?.disturbed ?? false,
+    async release(device, generation) {
+      if ((await kernel.link(device))?.kind !== 'xfrm') return;
+      const ownKey = states.get(device)?.ownKey;
+      forget(device);
+      await releaseGeneration(generation, {
+        daemon,
+        xfrm: xfrm(),
+        ...(ownKey === undefined ? {} : { ownKey }),
+      });
+    },
+    forget,
+    close: () => {
+      keeper.close();
+      daemon.close();
+      opened?.close();
+      opened = undefined;
+    },
+  };
+}
+
+async function create(device: DevicePlan, kernel: Kernel): Promise<void> {
+  const [error] = await kernel.netlink.write([
+    {
+      type: 'createLink',
+      name: device.name,
+      kind: 'xfrm',
+      interfaceId: interfaceId(device.generation),
+    },
+  ]);
+  if (error === undefined) return;
+  if (codeOf(error) !== 'EOPNOTSUPP' && codeOf(error) !== 'ENOTSUP') throw error;
+  throw new DataplaneFailure({
+    part: 'device',
+    code: 'KERNEL_WITHOUT_IPSEC',
+    message: `device ${device.name}: this kernel has no XFRM interfaces; load the module "xfrm_interface", or use WireGuard`,
+    cause: error,
+  });
+}

@@ -1,0 +1,51 @@
+/** Takes back what a generation has in charon and in the kernel: connections, SAs, its key, policies and states. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PublicKey } from '../../keys/generation.ts';
+import { interfaceId, namePrefix } from './connection.ts';
+import type { Daemon } from './daemon.ts';
+import { charonKeyId } from './key-encoding.ts';
+import { listConnections, listSas } from './security.ts';
+import type { Xfrm } from './xfrm/types.ts';
+
+/** Milliseconds in which peers are told; what is left of the states then goes without them. */
+const FAREWELL = 1_000;
+const STEP = 50;
+
+export interface ReleaseOptions {
+  readonly daemon: Daemon;
+  readonly xfrm: Xfrm;
+  readonly ownKey?: PublicKey;
+}
+
+/** A charon of ours that has nothing left to do is ended. */
+export async function releaseGeneration(generation: number, options: ReleaseOptions): Promise<void> {
+  const { daemon, xfrm } = options;
+  const isOurs = (id: number) => id === interfaceId(generation);
+  const policies = await xfrm.policies(isOurs);
+  await xfrm.write(policies.map((policy) => ({ type: 'removePolicy', policy })));
+  if (await daemon.alive()) await releaseCharon(generation, options);
+  const deadline = performance.now() + FAREWELL;
+  let states = await xfrm.states(isOurs);
+  while (states.length > 0 && performance.now() < deadline && (await daemon.alive())) {
+    await sleep(STEP);
+    states = await xfrm.states(isOurs);
+  }
+  await xfrm.write(states.map((state) => ({ type: 'removeState', state })));
+  if ((await daemon.alive()) && (await listConnections(daemon.client)).size === 0) await daemon.stop();
+}
+
+async function releaseCharon(generation: number, { daemon, ownKey }: ReleaseOptions): Promise<void> {
+  const { client } = daemon;
+  const own = namePrefix(generation);
+  // What is refused is gone already, or goes with charon.
+  const ask = (command: string, message: Record<string, string>) =>
+    client.request(command, message).catch(() => undefined);
+  const names = new Set((await listConnections(client)).keys());
+  for (const { name } of await listSas(client)) names.add(name);
+  for (const name of names) {
+    if (!name.startsWith(own)) continue;
+    await ask('unload-conn', { name });
+    await ask('terminate', { ike: name, timeout: '-1' });
+  }
+  if (ownKey !== undefined) await ask('unload-key', { id: charonKeyId(ownKey) });
+}

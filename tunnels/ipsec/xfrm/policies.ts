@@ -1,0 +1,126 @@
+/** Policies as bytes: `struct xfrm_userpolicy_info`, `xfrm_userpolicy_id` and `xfrm_user_tmpl` of linux/xfrm.h. */
+import type { Address } from '../../../mesh/types.ts';
+import { familyOf, prefixParts } from '../../netlink/ip.ts';
+import type { Encode } from '../../netlink/socket.ts';
+import { attributes, NLM_F, u32Of } from '../../netlink/wire.ts';
+import {
+  familyNumber,
+  IPPROTO_ESP,
+  readAddress,
+  readSelector,
+  SELECTOR,
+  writeAddress,
+  writeSelector,
+  XFRM_MODE_TUNNEL,
+  XFRM_MSG,
+  XFRMA,
+} from './structs.ts';
+import type { Direction, FoundPolicy, Policy } from './types.ts';
+
+const INFO = { SIZE: 168, LIFETIME: 56, PRIORITY: 152, DIRECTION: 160, ACTION: 161 } as const;
+/** The first four of `struct xfrm_lifetime_cfg`: bytes and packets. */
+const LIFETIME_LIMITS = 32;
+const ID = { SIZE: 64, DIRECTION: 60 } as const;
+const TEMPLATE = {
+  SIZE: 64,
+  SPI: 16,
+  PROTO: 20,
+  FAMILY: 24,
+  SOURCE: 28,
+  REQID: 44,
+  MODE: 48,
+  OPTIONAL: 50,
+  ALGORITHMS: 52,
+} as const;
+
+const DIRECTIONS = ['in', 'out', 'fwd'] as const satisfies readonly Direction[];
+const DIRECTION_NUMBER = { in: 0, out: 1, fwd: 2 } as const satisfies Record<Direction, number>;
+
+const sideOf = (direction: Direction) => (direction === 'out' ? 'destination' : 'source');
+
+/** The longest prefix first, as in routing: the kernel takes the lowest number, whatever the prefix. */
+function priorityOf(prefix: string): number {
+  return 1000 + (familyOf(prefix) === 6 ? 128 : 32) - prefixParts(prefix).length;
+}
+
+export const listPolicies: Encode = (writer) => {
+  writer.begin(XFRM_MSG.GETPOLICY, NLM_F.DUMP);
+  writer.struct(new Array(ID.SIZE).fill(0));
+};
+
+export const setPolicy =
+  (policy: Policy): Encode =>
+  (writer) => {
+    const info = Buffer.alloc(INFO.SIZE);
+    writeSelector(info, policy.prefix, sideOf(policy.direction));
+    // XFRM_INF: no limit.
+    info.fill(0xff, INFO.LIFETIME, INFO.LIFETIME + LIFETIME_LIMITS);
+    info.writeUInt32LE(priorityOf(policy.prefix), INFO.PRIORITY);
+    info[INFO.DIRECTION] = DIRECTION_NUMBER[policy.direction];
+    // Not NEWPOLICY: that refuses what is there, and what is there is to be replaced without a gap.
+    writer.begin(XFRM_MSG.UPDPOLICY, 0);
+    writer.struct([...info]);
+    writer.bytes(XFRMA.TMPL, template(policy));
+    writer.u32(XFRMA.IF_ID, policy.interfaceId);
+  };
+
+export const removePolicy =
+  ({ direction, prefix, interfaceId }: Pick<Policy, 'direction' | 'prefix' | 'interfaceId'>): Encode =>
+  (writer) => {
+    const id = Buffer.alloc(ID.SIZE);
+    writeSelector(id, prefix, sideOf(direction));
+    id[ID.DIRECTION] = DIRECTION_NUMBER[direction];
+    writer.begin(XFRM_MSG.DELPOLICY, 0);
+    writer.struct([...id]);
+    writer.u32(XFRMA.IF_ID, interfaceId);
+  };
+
+function template({ direction, local, remote, reqid }: Policy): Buffer {
+  const [source, destination] = direction === 'out' ? [local, remote] : [remote, local];
+  const bytes = Buffer.alloc(TEMPLATE.SIZE);
+  writeAddress(bytes, 0, destination);
+  bytes[TEMPLATE.PROTO] = IPPROTO_ESP;
+  bytes.writeUInt16LE(familyNumber(remote), TEMPLATE.FAMILY);
+  writeAddress(bytes, TEMPLATE.SOURCE, source);
+  bytes.writeUInt32LE(reqid, TEMPLATE.REQID);
+  bytes[TEMPLATE.MODE] = XFRM_MODE_TUNNEL;
+  // Any algorithm: which, was negotiated.
+  bytes.fill(0xff, TEMPLATE.ALGORITHMS);
+  return bytes;
+}
+
+/** undefined: of another interface, or of a socket. */
+export function parsePolicy(body: Buffer, isOurs: (interfaceId: number) => boolean): FoundPolicy | undefined {
+  const found = attributes(body, INFO.SIZE);
+  const interfaceId = u32Of(found.get(XFRMA.IF_ID)) ?? 0;
+  const direction = DIRECTIONS[body[INFO.DIRECTION] ?? DIRECTIONS.length];
+  if (direction === undefined || !isOurs(interfaceId)) return undefined;
+  const { prefix, strange } = readSelector(body.subarray(0, SELECTOR.SIZE), sideOf(direction));
+  const bytes = found.get(XFRMA.TMPL);
+  const usual =
+    !strange &&
+    body[INFO.ACTION] === 0 &&
+    body.readUInt32LE(INFO.PRIORITY) === priorityOf(prefix) &&
+    bytes?.length === TEMPLATE.SIZE &&
+    bytes[TEMPLATE.PROTO] === IPPROTO_ESP &&
+    bytes[TEMPLATE.MODE] === XFRM_MODE_TUNNEL &&
+    bytes[TEMPLATE.OPTIONAL] === 0 &&
+    bytes.readUInt32LE(TEMPLATE.SPI) === 0;
+  const ends = bytes?.length === TEMPLATE.SIZE ? endsOf(bytes, direction) : NO_ENDS;
+  return { direction, prefix, interfaceId, ...ends, strange: !usual };
+}
+
+type Ends = Pick<Policy, 'local' | 'remote' | 'reqid'>;
+
+const NO_ENDS: Ends = { local: '0.0.0.0' as Address, remote: '0.0.0.0' as Address, reqid: 0 };
+
+/** Addresses from the kernel, which it prints as we do. */
+function endsOf(bytes: Buffer, direction: Direction): Ends {
+  const family = bytes.readUInt16LE(TEMPLATE.FAMILY);
+  const destination = readAddress(bytes, 0, family) as Address;
+  const source = readAddress(bytes, TEMPLATE.SOURCE, family) as Address;
+  const reqid = bytes.readUInt32LE(TEMPLATE.REQID);
+  return direction === 'out'
+    ? { local: source, remote: destination, reqid }
+    : { local: destination, remote: source, reqid };
+}
