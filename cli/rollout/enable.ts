@@ -32,6 +32,7 @@ export async function enable(flags: EnableFlags, context: Context): Promise<void
   try {
     const snapshot = await cluster.snapshot();
     if (flags.strict === true) await requireClusterPrefixes(cluster, snapshot, wish);
+    keepScope(snapshot, wish);
     const unable = checkNodes(snapshot, wish, flags);
     const changed = difference(wish, snapshot.mesh?.spec ?? {});
     if (flags.dryRun === true) return await finish(dryRun(changed, unable, snapshot), flags, context);
@@ -84,6 +85,17 @@ async function requireClusterPrefixes(
   throw new CliError(
     `--strict needs the ranges that all pods come from; from what the Nodes have now: --cluster-prefixes ${proposal} (take the whole range that your CNI is set to, so that nodes to come are inside)`,
     { code: 'CLUSTER_PREFIXES_MISSING', exitCode: EXIT.usage },
+  );
+}
+
+/** A door that is shut for hosts stops those that have not moved into the tunnel yet. @throws CliError `SCOPE_WHILE_STRICT` */
+function keepScope({ mesh }: Snapshot, wish: Spec): void {
+  const { scope = 'pods', mode, encryption = 'none' } = mesh?.spec ?? {};
+  if (encryption === 'none' || mode !== 'strict' || wish.mode === 'permissive') return;
+  if (wish.scope === undefined || wish.scope === scope) return;
+  throw new CliError(
+    `the scope cannot change behind shut doors without losing packets: sheath enable --permissive --scope ${wish.scope} --wait, then sheath enable --strict --wait`,
+    { code: 'SCOPE_WHILE_STRICT', exitCode: EXIT.wrong },
   );
 }
 

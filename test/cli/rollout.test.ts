@@ -137,6 +137,16 @@ describe('enable, rotate and disable', () => {
     assert.deepEqual(modes, ['permissive', 'strict']);
   });
 
+  it('does not change the scope behind shut doors', async () => {
+    scene = await Scene.set({ ...ON, mode: 'strict' });
+    const spec = { encryption: 'wireguard', mode: 'strict', clusterPrefixes: ['10.244.0.0/16'] };
+    await scene.puppets.setSpec(spec);
+    const { err, code } = await scene.run('enable', '--scope', 'nodes', '--yes');
+    assert.match(err, /sheath enable --permissive --scope nodes --wait, then sheath enable --strict/);
+    assert.equal(code, 1);
+    assert.deepEqual(await scene.puppets.spec(), spec);
+  });
+
   it('ask before a door is shut or opened, and want somebody to ask', async () => {
     scene = await Scene.set(ON);
     const { err, code } = await scene.run('enable', '--strict', '--cluster-prefixes', '10.244.0.0/16');
