@@ -14,6 +14,8 @@ export interface ServerOptions<Source = Asked> {
 
 /** Far more than probes, a scraper and some people; a crowd at the port must not take the descriptors that the mesh needs. */
 const CONNECTIONS = 256;
+/** From one address: a pod that keeps connections open must not keep out the probes, for want of which the agent would be killed. */
+const CONNECTIONS_EACH = 32;
 
 export type ListenOn = { readonly path: string } | { readonly host: string; readonly port: number };
 
@@ -27,6 +29,7 @@ export interface Listening {
 export async function listen<Source>(options: ServerOptions<Source>, where: ListenOn): Promise<Listening> {
   const server = createServer((request, response) => void serve(options, request, response));
   server.maxConnections = CONNECTIONS;
+  limitEach(server);
   server.requestTimeout = 10_000;
   server.keepAliveTimeout = 5_000;
   await new Promise<void>((resolve, reject) => {
@@ -37,6 +40,23 @@ export async function listen<Source>(options: ServerOptions<Source>, where: List
   server.on('error', () => {});
   const address = server.address();
   return { close: () => close(server), port: typeof address === 'object' ? address?.port : undefined };
+}
+
+/** On a socket in the file system there are no addresses, and root alone comes. */
+function limitEach(server: Server): void {
+  const open = new Map<string, number>();
+  server.on('connection', (socket) => {
+    const { remoteAddress } = socket;
+    if (remoteAddress === undefined) return;
+    const count = (open.get(remoteAddress) ?? 0) + 1;
+    open.set(remoteAddress, count);
+    socket.once('close', () => {
+      const left = (open.get(remoteAddress) ?? 1) - 1;
+      if (left === 0) open.delete(remoteAddress);
+      else open.set(remoteAddress, left);
+    });
+    if (count > CONNECTIONS_EACH) socket.destroy();
+  });
 }
 
 async function serve<Source>(

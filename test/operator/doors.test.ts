@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request } from 'node:http';
+import { get, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,6 +31,35 @@ describe('what others break', () => {
     } finally {
       await server.close();
       await rm(folder, { recursive: true });
+    }
+  });
+
+  it('a crowd of connections from one address keeps nobody else out', async () => {
+    const routes = { '/healthz': () => ({ status: 200, type: 'text/plain', body: 'ok\n' }) };
+    const server = await listen({ asked: {}, routes }, { host: '0.0.0.0', port: 0 });
+    const { port = 0 } = server;
+    const ask = (localAddress: string): Promise<number | undefined> =>
+      new Promise((resolve) => {
+        get({ host: '127.0.0.1', port, localAddress, path: '/healthz', agent: false }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).on('error', () => resolve(undefined));
+      });
+    const crowd: Socket[] = [];
+    try {
+      for (let i = 0; i < 300; i += 1) {
+        const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.3' });
+        socket.on('error', () => {});
+        await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
+        crowd.push(socket);
+      }
+      assert.equal(await ask('127.0.0.2'), 200);
+      assert.equal(await ask('127.0.0.3'), undefined);
+      for (const socket of crowd) socket.destroy();
+      while ((await ask('127.0.0.3')) === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    } finally {
+      for (const socket of crowd) socket.destroy();
+      await server.close();
     }
   });
 
