@@ -4,6 +4,7 @@ import { parseRecord } from '../../mesh/record.ts';
 import type { MeshConfig } from '../../mesh/types.ts';
 import { config } from '../mesh/fixtures.ts';
 import { Api, type Wish } from './api.ts';
+import type { Kernel } from './kernel.ts';
 import { Machine } from './machine.ts';
 import { Network, type Packet } from './network.ts';
 import { chance, Time } from './time.ts';
@@ -28,6 +29,8 @@ export class Cluster {
   readonly network: Network;
   readonly machines: Machine[] = [];
   readonly losses: Losses = { lost: [], leaked: [] };
+  /** Each pair is silent for a quarter of a minute now and then: longer than any silence that is waited for. */
+  sparse = false;
   /** Told of a packet that is lost: why that is nobody's fault. */
   excuse: (packet: Packet, why: string) => boolean = () => false;
   /** Since when each node was told to shut its door, and did not hear otherwise; of the network's time. */
@@ -154,8 +157,7 @@ export class Cluster {
   #beat(): void {
     for (const { kernel: from, up } of this.machines) {
       if (!up) continue;
-      for (const { kernel: to, up: there } of this.machines)
-        if (there && from !== to) this.network.send(from, to);
+      for (const { kernel: to, up: there } of this.machines) if (there && from !== to) this.#send(from, to);
     }
     this.#watchDoors();
     for (const machine of this.machines) {
@@ -171,9 +173,16 @@ export class Cluster {
     if (!machine.up) return;
     for (const other of this.machines) {
       if (other === machine || !other.up) continue;
-      this.network.send(machine.kernel, other.kernel);
-      this.network.send(other.kernel, machine.kernel);
+      this.#send(machine.kernel, other.kernel);
+      this.#send(other.kernel, machine.kernel);
     }
+  }
+
+  #send(from: Kernel, to: Kernel): void {
+    const quarter = Math.floor(this.time.now() / 15_000);
+    const pair = this.network.order(from) * 31 + this.network.order(to);
+    if (this.sparse && chance(quarter * 1009 + pair)() < 0.75) return;
+    this.network.send(from, to);
   }
 
   #isIn({ kernel, up }: Machine): boolean {

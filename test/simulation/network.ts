@@ -28,6 +28,10 @@ export class Network {
     this.random = random;
   }
 
+  order({ node }: Kernel): number {
+    return [...this.kernels.keys()].indexOf(node);
+  }
+
   kernel(node: string): Kernel | undefined {
     return this.kernels.get(node);
   }
