@@ -77,6 +77,15 @@ describe('rotations while things go wrong', function () {
     });
   }
 
+  it('a node that is passed over, and comes back two generations later', async () => {
+    await killNode(mesh.lab, 'n3', 'node');
+    await mesh.sheath('rotate', '--pass-over', 'n3', '--wait', '--timeout', '120s');
+    await mesh.sheath('rotate', '--wait', '--timeout', '120s');
+    generation += 2;
+    await startNode(mesh.lab, 'n3');
+    await assertWhole();
+  });
+
   it('nothing escaped the capture', async () => {
     const { dropped } = await capture.stop();
     assert.equal(dropped, 0);

@@ -117,6 +117,16 @@ describe('enabled, rotated, closed, opened and disabled under traffic', function
     assert.ok(onlooker.wire().clear > 1000, 'seen again');
   });
 
+  it('straight from clear to strict, and straight back', async () => {
+    await onlooker.phase('enable --strict', () =>
+      mesh.sheath('enable', '--strict', '--cluster-prefixes', CLUSTER_PREFIXES, ...WAIT),
+    );
+    onlooker.lookAway();
+    await onlooker.assertWell();
+    await onlooker.phase('disable from strict', () => mesh.sheath('disable', ...WAIT));
+    await mesh.until(({ state, mode }) => state === 'plaintext' && mode === 'permissive');
+  });
+
   it('from first to last no packet was lost and no connection broke', () => onlooker.conclude());
 
   /** Each agent in turn, and the controller, with a pause between them: so at different points of a rotation. */
