@@ -30,15 +30,26 @@ function inUse({ generations, sending }: NodeRecord): readonly number[] {
   return used.length > 0 ? used : held;
 }
 
-/** The newest generation that more than half of the others who have a key hold; 0 when there is none. */
-export function newestOfMost(others: readonly NodeRecord[]): number {
+/** The newest generation that more than half of the others who have a key hold. */
+export function newestOfMost(others: readonly NodeRecord[]): Vote | undefined {
   const counts = new Map<number, number>();
   let voters = 0;
   for (const { generations } of others) {
     if (generations.length > 0) voters += 1;
     for (const { number } of generations) counts.set(number, (counts.get(number) ?? 0) + 1);
   }
-  let newest = 0;
-  for (const [number, count] of counts) if (count * 2 > voters && number > newest) newest = number;
+  let newest: Vote | undefined;
+  for (const [number, count] of counts)
+    if (count * 2 > voters && number > (newest?.number ?? 0)) newest = { number, count };
   return newest;
+}
+
+/**
+ * Whether others may lead us there. When encryption is switched on, the first who has a key is all there is to count: so one node
+ * alone leads nobody beyond what is wished, or it could use up all the numbers there are. Unless it is the only other one.
+ *
+ * @param voices how many of the others have a key, or will have one
+ */
+export function isBelieved({ number, count }: Vote, wanted: number, voices: number): boolean {
+  return number <= wanted || count > 1 || voices < 2;
 }

@@ -8,7 +8,7 @@
  *   withdraw        hold n+1                     when nobody sends on n, and nothing came in on it for a while
  *   disable         door open, then no route, then sending 0 (the record goes), then hold nothing
  */
-import { mostCommon, newestOfMost } from './common-generation.ts';
+import { isBelieved, mostCommon, newestOfMost, type Vote } from './common-generation.ts';
 import type { Lifecycle, LifecycleInput, Waiting } from './lifecycle-types.ts';
 import {
   adding,
@@ -34,6 +34,8 @@ export type { HeldGeneration, Stance, Target } from './stance.ts';
  * where they were.
  */
 export const JUMP_BACK_AFTER = 60_000;
+/** How many times `rotation.drain` a generation is listened on when every record says that nobody sends on it. */
+export const LONGEST_DRAIN = 5;
 
 /** Records of the others, but for those that nobody waits for. */
 interface Scene extends LifecycleInput {
@@ -121,11 +123,16 @@ function willTakePart({ generations, agent }: NodeRecord, encryption: Encryption
   return !agent.cannot.some((text) => text.startsWith(`${encryption}: `));
 }
 
+function believed({ others, target }: Scene, vote: Vote | undefined): Vote | undefined {
+  const voices = others.filter((record) => willTakePart(record, target.encryption)).length;
+  return vote !== undefined && isBelieved(vote, target.generation, voices) ? vote : undefined;
+}
+
 /** A device that still listens for what was sent before encryption was switched off must be gone first. */
 function enable(scene: Scene, stance: Stance, driver: Driver): Stance {
   const { others, target, leaving } = scene;
   if (leaving.size > 0) return stance;
-  const number = mostCommon(others)?.number ?? target.generation;
+  const number = believed(scene, mostCommon(others))?.number ?? target.generation;
   return start(scene, stance, [hold(number, driver, target.port)]);
 }
 
@@ -145,7 +152,7 @@ function jump(scene: Scene, stance: Stance, driver: Driver): Step | undefined {
   const ours = new Set(stance.held.map(({ number }) => number));
   const newest = Math.max(...ours);
   if (others.some(({ generations }) => generations.some(({ number }) => ours.has(number)))) return undefined;
-  const common = mostCommon(others);
+  const common = believed(scene, mostCommon(others));
   if (common === undefined) return undefined;
   const jumped = () => start(scene, stance, [hold(common.number, driver, target.port)]);
   if (common.number > newest) return { stance: jumped() };
@@ -174,20 +181,27 @@ function rotate(scene: Scene, { stance, newest, driver }: Holding): Step {
 }
 
 /** One step at a time: n+2 takes the device of n. */
-function begin({ target, others, leaving }: Scene, { stance, newest, driver }: Holding): Stance {
-  const wanted = Math.max(target.generation, newestOfMost(others));
+function begin(scene: Scene, { stance, newest, driver }: Holding): Stance {
+  const { target, others, leaving } = scene;
+  const wanted = Math.max(target.generation, believed(scene, newestOfMost(others))?.number ?? 0);
   if (wanted <= newest.number || leaving.size > 0) return stance;
   const next = hold(newest.number + 1, driver, target.port);
   return change(stance, { held: [newest, next], sending: adding(stance.sending, next.number) });
 }
 
-function withdraw({ others, target, silence, now }: Scene, stance: Stance, old: HeldGeneration): Step {
+/** Who said that it sends on it no more, and does, is heard for a while, and not for ever: nobody could tell who it is. */
+function withdraw(scene: Scene, stance: Stance, old: HeldGeneration): Step {
+  const { others, target, silence, possible, now } = scene;
   const waiting = notSwitched(others, old.number);
   const silent = silence.get(old.number);
   if (waiting.length > 0 || silent === undefined) return { stance, waiting };
-  if (silent.until - silent.since >= target.drain)
+  const name = `withdraw ${old.number}`;
+  const since = Math.min(possible.get(name) ?? now, now);
+  const until = since + target.drain * LONGEST_DRAIN;
+  if (silent.until - silent.since >= target.drain || now >= until)
     return { stance: change(stance, { held: stance.held.filter((one) => one !== old) }) };
-  return { stance, nextAt: Math.max(now, silent.since + target.drain) };
+  const nextAt = Math.max(now, Math.min(until, silent.since + target.drain));
+  return { stance, possible: new Map([[name, since]]), nextAt };
 }
 
 /** One entry a node: what it is waited for first. */

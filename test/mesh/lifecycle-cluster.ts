@@ -20,10 +20,12 @@ export interface Published {
   readonly held: readonly number[];
   readonly sending?: readonly number[];
   readonly mode?: 'strict' | 'permissive';
+  /** Its agent says that it is there. */
+  readonly agent?: boolean;
 }
 
 /** Node `i` with what it published. */
-export function record(i: number, { held, sending = held, mode }: Published): NodeRecord {
+export function record(i: number, { held, sending = held, mode, agent }: Published): NodeRecord {
   return {
     ...recordOf(i),
     generations: held.map((number) => ({
@@ -34,6 +36,7 @@ export function record(i: number, { held, sending = held, mode }: Published): No
     })),
     sending,
     ...(mode === undefined ? {} : { agent: { version: '1', mode, cannot: [] } }),
+    ...(agent === true ? { agent: { version: '1', cannot: [] } } : {}),
   };
 }
 

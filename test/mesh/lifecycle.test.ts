@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { JUMP_BACK_AFTER, lifecycle } from '../../mesh/lifecycle.ts';
+import { JUMP_BACK_AFTER, LONGEST_DRAIN, lifecycle } from '../../mesh/lifecycle.ts';
 import type { LifecycleInput } from '../../mesh/lifecycle-types.ts';
 import { input, NOW, record, stanceOf, status, target, told } from './lifecycle-cluster.ts';
 
@@ -8,6 +8,7 @@ const all = (published: Parameters<typeof record>[1]) => [1, 2, 3, 4].map((i) =>
 const none = { ...target, encryption: 'none' as const };
 const strict = { ...target, mode: 'strict' as const };
 const to8 = { ...target, generation: 8 };
+const leaping = [record(2, { held: [9999] }), ...[3, 4].map((i) => record(i, { held: [], agent: true }))];
 const silent = (seconds: number) => new Map([[7, { since: NOW - seconds * 1000, until: NOW }]]);
 
 type Row = readonly [name: string, parts: Partial<LifecycleInput>, expected: string];
@@ -125,6 +126,26 @@ const ROTATION: readonly Row[] = [
     'hold 7,8; send 8; in 0',
   ],
   [
+    'withdraw: from a node that breaks its word it listens for a while',
+    {
+      stance: stanceOf([7, 8], [8]),
+      records: all({ held: [7, 8], sending: [8] }),
+      silence: silent(1),
+      possible: new Map([['withdraw 7', NOW - LONGEST_DRAIN * 180_000 + 20_000]]),
+    },
+    'hold 7,8; send 8; in 20',
+  ],
+  [
+    'withdraw: and not for ever',
+    {
+      stance: stanceOf([7, 8], [8]),
+      records: all({ held: [7, 8], sending: [8] }),
+      silence: silent(1),
+      possible: new Map([['withdraw 7', NOW - LONGEST_DRAIN * 180_000]]),
+    },
+    'hold 8; send 8',
+  ],
+  [
     'withdraw',
     { stance: stanceOf([7, 8], [8]), records: all({ held: [7, 8], sending: [8] }), silence: silent(180) },
     'hold 8; send 8',
@@ -150,6 +171,31 @@ const KEYS: readonly Row[] = [
     'what they send on, not what they still hold',
     { stance: undefined, records: all({ held: [7, 8], sending: [8] }), statuses: new Map() },
     'hold 8; send 0,8; clear 3',
+  ],
+  [
+    'one node’s word leads nobody beyond what is wished, though no other has a key yet',
+    { stance: undefined, records: leaping, statuses: new Map() },
+    'hold 7; send 0,7; clear 3',
+  ],
+  [
+    'nor does who has a key alone jump after it',
+    { stance: stanceOf([7], [0, 7], { clear: uids(2, 3, 4) }), records: leaping, statuses: new Map() },
+    'hold 7; send 0,7; clear 3; n2 NOT_ROUTED,n3 NOT_ROUTED,n4 NOT_ROUTED',
+  ],
+  [
+    'nor step after it',
+    { records: [record(2, { held: [7, 9999] }), ...leaping.slice(1)], statuses: new Map() },
+    'hold 7; send 7',
+  ],
+  [
+    'two of them do, as where the resource was made anew',
+    { stance: undefined, records: [record(2, { held: [9] }), record(3, { held: [9] })], statuses: new Map() },
+    'hold 9; send 0,9; clear 2',
+  ],
+  [
+    'and one that is the only other one',
+    { stance: undefined, records: [record(2, { held: [9] })], statuses: new Map() },
+    'hold 9; send 0,9; clear 1',
   ],
   ['waits for the device of before', { stance: undefined, leaving: new Set([7]) }, 'hold nothing; send 0'],
   [
