@@ -115,12 +115,16 @@ export function rotation({ records, wanted, passOver = [] }: RotationInput): Rot
   };
 }
 
-/** The newest that more than half of the nodes list, else the newest of those listed most: one node's word moves nobody. */
+/**
+ * The newest that more than half of the nodes list, else the newest of those listed most; where each lists another, the oldest: one
+ * node's word moves nobody.
+ */
 function newestOfMost(holders: readonly ProgressRecord[]): number {
   const counts = new Map<number, number>();
   for (const { generations } of holders)
     for (const { number } of generations) counts.set(number, (counts.get(number) ?? 0) + 1);
   const most = Math.max(...counts.values());
+  if (most === 1 && holders.length > 1) return Math.min(...counts.keys());
   return Math.max(
     ...[...counts].flatMap(([number, times]) =>
       times === most || times * 2 > holders.length ? [number] : [],

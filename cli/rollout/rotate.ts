@@ -73,12 +73,14 @@ async function begin(work: Work, context: Context): Promise<number> {
   }
 }
 
-/** What is wanted, or held already where the resource was made anew. */
+/** What is wanted, or held already where the resource was made anew: by several, for what is written here is never lowered again. */
 function newest({ mesh, nodes }: Snapshot): number {
-  const held = nodes.flatMap(({ record }) => record.generations.map(({ number }) => number));
+  const holders = nodes.filter(({ record }) => record.generations.length > 0);
+  const held = holders.flatMap(({ record }) => record.generations.map(({ number }) => number));
   const counts = Map.groupBy(held, (number) => number);
   const most = Math.max(0, ...Array.from(counts.values(), (times) => times.length));
   const common = [...counts].filter(([, times]) => times.length === most).map(([number]) => number);
+  if (most === 1 && holders.length > 1) return mesh?.spec.generation ?? 1;
   return Math.max(mesh?.spec.generation ?? 1, ...common);
 }
 

@@ -98,6 +98,7 @@ function degraded(facts: Facts): Judged {
       'RotationHeldUp',
       `from generation ${rotation.from} to ${rotation.to}, since ${rotationStatus?.startedAt}: ${list(rotation.stragglers)}; who stays away is passed over with 'sheath rotate --pass-over ${rotation.stragglers[0]?.node}'`,
     );
+  if (facts.ahead.length > 0) return yes('NodesAhead', list(facts.ahead));
   return behind(facts) ?? no('AsExpected', 'nothing needs a person');
 }
 

@@ -34,8 +34,10 @@ export interface Facts extends StatusInput {
   readonly rotation: Rotation | undefined;
   readonly rotationStatus: RotationStatus | undefined;
   readonly generation: number | undefined;
-  /** The newest generation that anybody holds. */
+  /** The newest generation that several nodes hold, or the only one that has keys: one node's word moves nobody. */
   readonly held: number | undefined;
+  /** Who holds a generation beyond that and beyond what is wished. */
+  readonly ahead: readonly Straggler[];
 }
 
 /** How many are named. */
@@ -62,6 +64,7 @@ export function factsOf(input: StatusInput): Facts {
     rotationStatus: found === undefined ? undefined : rotationStatus(found, input),
     generation: driver === 'none' ? undefined : commonGeneration(holdersOf(mesh, encrypted)),
     held: newestHeld(holders),
+    ahead: aheadOf(holders, Math.max(mesh.wish.generation ?? 1, newestHeld(holders) ?? 0)),
   };
 }
 
@@ -128,8 +131,17 @@ function commonGeneration(encrypted: readonly ClusterNode[]): number | undefined
 }
 
 function newestHeld(holders: readonly ClusterNode[]): number | undefined {
-  const numbers = new Set(holders.map(({ record }) => record.generations.at(-1)?.number ?? 0));
-  return numbers.size === 0 ? undefined : Math.max(...numbers);
+  const numbers = holders.flatMap(({ record }) => record.generations.map(({ number }) => number));
+  const shared = numbers.filter((number, at) => holders.length === 1 || numbers.indexOf(number) !== at);
+  return shared.length === 0 ? undefined : Math.max(...shared);
+}
+
+function aheadOf(holders: readonly ClusterNode[], newest: number): readonly Straggler[] {
+  return holders.flatMap(({ name: node, record }) => {
+    const { number } = record.generations.at(-1) ?? { number: 0 };
+    const reason = `holds generation ${number}, which nobody wished and no other node has: until it comes back no rotation is scheduled; see to its agent, delete its Node, or name it in spec.rotation.passOver`;
+    return number > newest ? [{ node, stuck: false, reason }] : [];
+  });
 }
 
 export function named(stragglers: readonly Straggler[]): readonly NodeReason[] {

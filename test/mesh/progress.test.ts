@@ -89,5 +89,6 @@ describe('how far a cluster is, told by its records', () => {
   it('believes most nodes, not the one with the highest number', () => {
     const records = [record('n1', [7], [7]), record('n2', [7], [7]), record('liar', [99], [99])];
     assert.equal(rotation({ records, wanted: 7 }), undefined);
+    assert.equal(rotation({ records: records.slice(1), wanted: 7 }), undefined);
   });
 });

@@ -251,6 +251,34 @@ describe('the status of the mesh', () => {
     assert.equal(story.look(three([7])).lastRotationTime, '2026-06-01T12:00:00Z');
   });
 
+  it('takes no node’s word for a generation, and names who has one for itself', () => {
+    const liar = (held: readonly number[]) => node('liar', { held });
+    const spec: Spec = { ...WIREGUARD, rotation: { interval: '720h' } };
+    for (const held of [[7, 99], [99], [2147483647]]) {
+      const status = new Story().look([...three([7]), liar(held)], spec);
+      assert.equal(said(status, 'Degraded'), 'True NodesAhead');
+      assert.match(
+        condition(status, 'Degraded').message,
+        new RegExp(`^liar: holds generation ${held.at(-1)},`),
+      );
+      const passed = { ...spec, rotation: { ...spec.rotation, passOver: ['liar'] } };
+      assert.equal(
+        said(new Story().look([...three([7]), liar(held)], passed), 'Degraded'),
+        'False AsExpected',
+      );
+    }
+    assert.equal(
+      said(new Story().look([node('n1', { held: [7] }), liar([99])], spec), 'Degraded'),
+      'True NodesAhead',
+    );
+    assert.equal(said(new Story().look(three([9]), spec), 'Degraded'), 'True GenerationBehind');
+    const begun = { ...spec, generation: 8 };
+    assert.equal(
+      said(new Story().look([...three([7]), node('n4', { held: [7, 8] })], begun), 'Degraded'),
+      'False AsExpected',
+    );
+  });
+
   it('names few of many', () => {
     const many = Array.from({ length: 5000 }, (_, i) => node(`n${i}`));
     const status = new Story().look(many);
