@@ -2,15 +2,15 @@
  * What the agent knows, on disk: a boot without the API server brings the tunnels up from it. It is a copy of what the API said,
  * so a damaged one is dropped and said, where a damaged key never is.
  */
-import { readFile, stat, utimes } from 'node:fs/promises';
+import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PublicKey } from '../../keys/generation.ts';
 import { parseAddress } from '../../mesh/address.ts';
 import { parsePrefix } from '../../mesh/prefix.ts';
 import type { Address, Evidence, Prefix, VouchedNode } from '../../mesh/types.ts';
-import { OperatorError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { labelsOf, parseNodeMetadata } from '../kube/node.ts';
+import { loadState, type OnDamage } from '../state-file.ts';
 import type { KeptNodes } from './nodes.ts';
 
 export interface Knowledge extends KeptNodes {
@@ -44,31 +44,13 @@ export function knowledgePath(stateDir: string): string {
 }
 
 /** Undefined when there is none, or it is damaged (then `onDamage` hears of it). @throws OperatorError `STATE_DIR_UNREADABLE` */
-export async function loadKnowledge(
-  stateDir: string,
-  onDamage: (path: string, error: unknown) => void,
-): Promise<Knowledge | undefined> {
+export function loadKnowledge(stateDir: string, onDamage: OnDamage): Promise<Knowledge | undefined> {
   const path = knowledgePath(stateDir);
-  let text: string;
-  let touched: number;
-  try {
-    text = await readFile(path, 'utf8');
-    touched = (await stat(path)).mtimeMs;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new OperatorError(
-      'STATE_DIR_UNREADABLE',
-      `cannot read ${path}: ${(cause as Error).message}; run as root, or name another --state-dir`,
-      { cause },
-    );
-  }
-  try {
-    const knowledge = parseKnowledge(JSON.parse(text));
-    return { ...knowledge, at: Math.max(knowledge.at, touched) };
-  } catch (error) {
-    onDamage(path, error);
-    return undefined;
-  }
+  const parse = async (content: unknown): Promise<Knowledge> => {
+    const knowledge = parseKnowledge(content);
+    return { ...knowledge, at: Math.max(knowledge.at, (await stat(path)).mtimeMs) };
+  };
+  return loadState(path, parse, onDamage);
 }
 
 /** @throws the error of node:fs */

@@ -2,11 +2,10 @@
  * The node's stance on disk, written before it is acted on: so an agent that is stopped anywhere goes on from where it was. A damaged
  * one is dropped and said; our own Node and the keys tell most of it.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HeldGeneration, Stance } from '../../mesh/stance.ts';
-import { OperatorError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
+import { loadState, type OnDamage } from '../state-file.ts';
 
 const FILE = 'stance.json';
 const VERSION = 1;
@@ -16,29 +15,8 @@ export function stancePath(stateDir: string): string {
 }
 
 /** Undefined when there is none, or it is damaged (then `onDamage` hears of it). @throws OperatorError `STATE_DIR_UNREADABLE` */
-export async function loadStance(
-  stateDir: string,
-  onDamage: (path: string, error: unknown) => void,
-): Promise<Stance | undefined> {
-  const path = stancePath(stateDir);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new OperatorError(
-      'STATE_DIR_UNREADABLE',
-      `cannot read ${path}: ${why}; run as root, or name another --state-dir`,
-      { cause },
-    );
-  }
-  try {
-    return parseStance(JSON.parse(text));
-  } catch (error) {
-    onDamage(path, error);
-    return undefined;
-  }
+export function loadStance(stateDir: string, onDamage: OnDamage): Promise<Stance | undefined> {
+  return loadState(stancePath(stateDir), parseStance, onDamage);
 }
 
 /** @throws the error of node:fs */
