@@ -50,7 +50,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
       return dry ? dryWireGuard(wireguard) : wireguard;
     },
   });
-  const ipsec = ipsecDriver(options, { kernel, now, steady, dry });
+  const ipsec = ipsecDriver(options, { kernel, steady, dry });
   const driver = combineDrivers({ wireguard, ipsec });
   return {
     kernel,
@@ -75,7 +75,6 @@ const CHARON = { folder: '/run/sheath/ipsec', program: 'charon-systemd' } as con
 
 interface IpsecContext {
   readonly kernel: Kernel;
-  readonly now: () => number;
   readonly steady: () => number;
   readonly dry: boolean;
 }

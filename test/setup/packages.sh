@@ -6,7 +6,7 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 missing= packages=
 for pair in "$@"; do
   command -v "${pair%%=*}" >/dev/null 2>&1 && continue
-  [ -e "${pair%%=*}" ] && continue
+  case ${pair%%=*} in /*) [ ! -e "${pair%%=*}" ] || continue ;; esac
   missing="$missing ${pair%%=*}"
   case " $packages " in *" ${pair#*=} "*) ;; *) packages="$packages ${pair#*=}" ;; esac
 done

@@ -7,14 +7,18 @@ import { change, type Outcome, refused } from '../failure.ts';
 import { namePrefix } from './connection.ts';
 import type { Vici } from './daemon.ts';
 import { charonKeyId, privateKeyDer } from './key-encoding.ts';
-import type { WantedLink } from './link.ts';
+import type { Slot, WantedLink } from './link.ts';
 import { listConnections } from './security.ts';
 import { listAt } from './vici/message.ts';
+
+interface Wanted extends Slot {
+  readonly node: string;
+}
 
 export class ConnectionTable {
   readonly #device: DeviceName;
   /** By name of the connection; of one that is loaded, the name of its child says what it holds. */
-  readonly #delta = new Delta<WantedLink, string>(({ connection }, child) => connection.child === child);
+  readonly #delta = new Delta<Wanted, string>(({ connection }, child) => connection.child === child);
   #keys: ReadonlySet<string> = new Set();
 
   constructor(device: DeviceName) {
@@ -28,12 +32,12 @@ export class ConnectionTable {
     );
   }
 
-  want(link: WantedLink): void {
-    this.#delta.want(link.connection.name, link);
+  want({ node, slots }: WantedLink): void {
+    for (const slot of slots) this.#delta.want(slot.connection.name, { ...slot, node });
   }
 
-  unwant({ connection }: WantedLink): void {
-    this.#delta.unwant(connection.name);
+  unwant({ slots }: WantedLink): void {
+    for (const { connection } of slots) this.#delta.unwant(connection.name);
   }
 
   async read(client: Vici, generation: number): Promise<void> {
@@ -57,12 +61,16 @@ export class ConnectionTable {
 
   /** One that is changed keeps its SA, until there is one of the new kind. */
   async load(client: Vici, outcome: Outcome): Promise<void> {
+    const told = new Set<string>();
     for (const { key, wanted, actual, repaired } of this.#delta.updates()) {
       const { node, connection, remote } = wanted;
       const what = `${node} on ${this.#device}: endpoint ${remote}`;
       try {
         await client.request('load-conn', connection.message);
         this.#delta.wrote(key, connection.child);
+        // One line a peer, which has two.
+        if (told.has(node)) continue;
+        told.add(node);
         outcome.changed(change('peer', actual === undefined ? 'add' : 'change', { what, repaired }));
       } catch (cause) {
         outcome.failed({ ...refused('peer', what, cause), node });

@@ -15,6 +15,9 @@ import type { Message } from './vici/message.ts';
 /** Begins the name of every connection that is ours; whatever else a host's charon has is never touched. */
 export const NAME_PREFIX = 'sheath-';
 
+/** How much longer charon waits with rekeying a child than the agent with replacing the session. */
+const FALLBACK = 4;
+
 /** VICI takes 255 bytes of a name, the name of a Node may have 253. */
 const MAX_NODE = 200;
 
@@ -26,19 +29,25 @@ export interface Ends {
   readonly link: PeerLink;
 }
 
+/**
+ * One of the two sessions that a link may have at a time. A session is an IKE SA with its child; what takes its place, in time or
+ * because charon was started anew, is in the other slot, and the old one goes when both ends use the new one. For in one and the same slot
+ * the kernel of the end that answers uses new states at once, before the end that asked has the keys.
+ */
+export type SlotName = 'a' | 'b';
+
 export interface ConnectionRequest extends Ends {
+  readonly slot: SlotName;
   readonly mark: { readonly mark: number; readonly mask: number };
   readonly reqid: number;
   readonly settings: IpsecSettings;
 }
 
 export interface Connection {
-  /** `sheath-7-n2`. */
+  /** `sheath-7-a-n2`. */
   readonly name: string;
   /** Name of its only child: a digest of all it says, so that what is loaded can be compared by `list-conns`. */
   readonly child: string;
-  /** Of the two ends, the one whose name is lower: both may initiate, but one does. */
-  readonly initiates: boolean;
   /** For `load-conn`. */
   readonly message: Message;
 }
@@ -46,22 +55,27 @@ export interface Connection {
 /** States, policies and the device of one generation have it in common, and with nobody else (`sh` and the generation). */
 export const interfaceId = (generation: number): number => (0x73680000 | (generation & 0xffff)) >>> 0;
 
-/** What ties policies to states: of this peer, on this generation, with this key. Only this node knows it. */
+/** What ties policies to states: of this peer, on this generation, with this key, in slot `a`. Only this node knows it. */
 export function requestId(generation: number, node: string, publicKey: PublicKey): number {
   const digest = createHash('sha256').update(`${generation} ${node} ${publicKey}`).digest();
-  // Above what charon hands out itself, which begins at 1.
-  return (digest.readUInt32BE(0) | 0x40000000) & 0x7fffffff;
+  // Above what charon hands out itself, which begins at 1. The next one, odd, is the other slot's.
+  return (digest.readUInt32BE(0) | 0x40000000) & 0x7ffffffe;
 }
 
 /**
  * A new key is a new identity: charon finds keys by identity, and of two for one it may take the wrong one. And who only sees the SA
  * knows whose it is.
  */
-export function identity(generation: number, node: string, publicKey: PublicKey): string {
-  return `${Buffer.from(publicKey, 'base64').toString('hex')}.${generation}.${node}`;
+export function identity(of: {
+  generation: number;
+  slot: SlotName;
+  node: string;
+  publicKey: PublicKey;
+}): string {
+  return `${of.slot}.${Buffer.from(of.publicKey, 'base64').toString('hex')}.${of.generation}.${of.node}`;
 }
 
-const IDENTITY = /^([0-9a-f]{64})\.(\d+)\./;
+const IDENTITY = /^[ab]\.([0-9a-f]{64})\.\d+\./;
 
 /** The key of an identity that is one of ours. */
 export function keyOf(id: string): PublicKey | undefined {
@@ -72,15 +86,15 @@ export function keyOf(id: string): PublicKey | undefined {
 /** What the names of one generation's connections begin with. */
 export const namePrefix = (generation: number): string => `${NAME_PREFIX}${generation}-`;
 
-export function connectionName(generation: number, node: string): string {
-  if (node.length <= MAX_NODE) return `${namePrefix(generation)}${node}`;
+export function connectionName(generation: number, slot: SlotName, node: string): string {
+  if (node.length <= MAX_NODE) return `${namePrefix(generation)}${slot}-${node}`;
   const digest = createHash('sha256').update(node).digest('hex').slice(0, 32);
-  return `${namePrefix(generation)}${node.slice(0, MAX_NODE)}-${digest}`;
+  return `${namePrefix(generation)}${slot}-${node.slice(0, MAX_NODE)}-${digest}`;
 }
 
 export function connectionOf(request: ConnectionRequest): Connection {
-  const { self, peer, link } = request;
-  const name = connectionName(link.generation, peer.node);
+  const { peer, link, slot } = request;
+  const name = connectionName(link.generation, slot, peer.node);
   const ike = ikeOf(request);
   const child = childOf(request);
   const digest = createHash('sha256')
@@ -90,12 +104,11 @@ export function connectionOf(request: ConnectionRequest): Connection {
   return {
     name,
     child: digest,
-    initiates: self < peer.node,
     message: { [name]: { ...ike, children: { [digest]: child } } },
   };
 }
 
-function ikeOf({ self, ownKey, local, peer, link, settings }: ConnectionRequest): Message {
+function ikeOf({ self, ownKey, local, peer, link, slot, settings }: ConnectionRequest): Message {
   const { generation } = link;
   const { ike, jitter } = settings.lifetimes;
   return {
@@ -116,12 +129,12 @@ function ikeOf({ self, ownKey, local, peer, link, settings }: ConnectionRequest)
     local: {
       auth: 'pubkey',
       // Prefixed, or charon would guess what kind of name it is.
-      id: `fqdn:${identity(generation, self, ownKey)}`,
+      id: `fqdn:${identity({ generation, slot, node: self, publicKey: ownKey })}`,
       pubkeys: [publicKeyDer(ownKey)],
     },
     remote: {
       auth: 'pubkey',
-      id: `fqdn:${identity(generation, peer.node, link.publicKey)}`,
+      id: `fqdn:${identity({ generation, slot, node: peer.node, publicKey: link.publicKey })}`,
       pubkeys: [publicKeyDer(link.publicKey)],
     },
   };
@@ -141,8 +154,9 @@ function childOf({ link, mark, reqid, settings }: ConnectionRequest): Message {
     if_id_out: ifId,
     set_mark_out: `0x${mark.mark.toString(16)}/0x${mark.mask.toString(16)}`,
     replay_window: String(REPLAY_WINDOW),
-    ...lifetime(child, jitter),
-    life_time: `${Math.ceil(child * 1.2)}s`,
+    // When nobody else does it: with an agent that lives, sessions are replaced before (`healing.ts`).
+    ...lifetime(child * FALLBACK, jitter),
+    life_time: `${Math.ceil(child * FALLBACK * 1.2)}s`,
     start_action: 'none',
     close_action: 'none',
     // Who tries again, and when, is for `keeper.ts`: of an SA that is gone, charon alone would know nothing.

@@ -3,7 +3,7 @@ import { Charon, type CharonConfig, type CharonOptions } from './charon.ts';
 import { ViciClient } from './vici/client.ts';
 
 /** What of a client of charon is used. */
-export type Vici = Pick<ViciClient, 'request' | 'stream'>;
+export type Vici = Pick<ViciClient, 'request' | 'stream' | 'subscribe'>;
 
 export interface Daemon {
   readonly client: Vici;

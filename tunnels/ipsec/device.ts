@@ -5,17 +5,17 @@ import type { PublicKey } from '../../keys/generation.ts';
 import type { DeviceName, MeshPlan, Observation, PeerPlan } from '../../mesh/types.ts';
 import { changedItems } from '../delta.ts';
 import type { DeviceRequest, ObserveRequest } from '../driver.ts';
-import { type Outcome, refused } from '../failure.ts';
+import { Outcome, refused } from '../failure.ts';
 import type { CharonConfig } from './charon.ts';
 import { interfaceId, keyOf } from './connection.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { Daemon } from './daemon.ts';
 import type { Keeper } from './keeper.ts';
-import { linkOf, type WantedLink } from './link.ts';
+import { linkOf, type WantedLink, type Way } from './link.ts';
 import { PolicyTable } from './policy-table.ts';
 import { listSas } from './security.ts';
 import type { IpsecSettings } from './settings.ts';
-import { type Carried, Traffic } from './traffic.ts';
+import { type Carried, Traffic, together } from './traffic.ts';
 import type { Xfrm } from './xfrm/types.ts';
 
 /** Of IKE, when nothing is in UDP. */
@@ -29,9 +29,9 @@ export interface DeviceOptions {
   readonly charon: (plan: MeshPlan) => CharonConfig;
 }
 
-/** Keys of peers by request id, and our own outer addresses. */
+/** Request ids of peers by their key, and our own outer addresses. */
 interface Whose {
-  readonly keys: ReadonlyMap<number, PublicKey>;
+  readonly keys: ReadonlyMap<PublicKey, readonly number[]>;
   readonly locals: ReadonlySet<string>;
 }
 
@@ -41,8 +41,10 @@ export class DeviceState {
   readonly #connections: ConnectionTable;
   readonly #policies: PolicyTable;
   readonly #traffic = new Traffic();
-  /** By name of the connection. */
+  /** By node. */
   readonly #links = new Map<string, WantedLink>();
+  /** By node, as far as there is one: by which way it is sent to. */
+  readonly #ways = new Map<string, Way>();
   readonly #reqids = new Map<number, string>();
   #last: readonly PeerPlan[] = [];
   #ownKey: PublicKey | undefined;
@@ -74,7 +76,10 @@ export class DeviceState {
     const { device, plan } = request;
     const { daemon, charon } = this.#options;
     this.#want(request);
-    if (!this.#policiesRead) await this.#policies.read(interfaceId(device.generation));
+    if (!this.#policiesRead) {
+      await this.#policies.read(interfaceId(device.generation));
+      for (const link of this.#links.values()) this.#adopt(link);
+    }
     this.#policiesRead = true;
     try {
       await daemon.ready(charon(plan));
@@ -91,13 +96,13 @@ export class DeviceState {
     if (this.#trouble !== undefined) outcome.failed(refused('device', this.#name, this.#trouble));
     else await this.#load(request, outcome);
     await this.#policies.add(outcome);
-    this.#options.keeper.watch(this.#name, this.#links);
+    this.#options.keeper.watch(this.#name, {
+      links: this.#links,
+      wayOf: (link) => this.#ways.get(link.node),
+      use: (link, way) => this.#use(link, way),
+    });
     const again = new Set(request.desired.restart);
-    this.#options.keeper.provoke(
-      [...this.#links.values()]
-        .filter(({ node }) => again.has(node))
-        .map(({ connection }) => connection.name),
-    );
+    this.#options.keeper.provoke([...this.#links.keys()].filter((node) => again.has(node)));
   }
 
   async prune(outcome: Outcome): Promise<void> {
@@ -120,12 +125,10 @@ export class DeviceState {
       if (alive) await this.#connections.read(daemon.client, generation);
     }
     const { keys, locals } = this.#links.size > 0 || !alive ? this.#known() : await this.#found();
-    const found: Observation[] = [];
-    for (const [reqid, carried] of this.#traffic.take(states, locals)) {
-      const publicKey = keys.get(reqid);
-      if (publicKey !== undefined) found.push(this.#observed(carried, { generation, publicKey }));
-    }
-    return found;
+    const traffic = this.#traffic.take(states, locals);
+    return Array.from(keys, ([publicKey, reqids]) =>
+      this.#observed(together(reqids.map((reqid) => traffic.get(reqid))), { generation, publicKey }),
+    );
   }
 
   #observed(
@@ -145,19 +148,24 @@ export class DeviceState {
     };
   }
 
+  /** While nothing is sent to a peer, it is not established: what could be sent may come before the other end is ready. */
   #known(): Whose {
-    const keys = new Map(Array.from(this.#links.values(), ({ reqid, publicKey }) => [reqid, publicKey]));
+    const keys = new Map<PublicKey, number[]>();
+    for (const { node, publicKey, slots } of this.#links.values()) {
+      keys.set(publicKey, this.#ways.has(node) ? slots.map(({ reqid }) => reqid) : []);
+    }
     return { keys, locals: this.#locals };
   }
 
   /** For when nothing was wanted yet: whose the SAs are that a former agent left. */
   async #found(): Promise<Whose> {
-    const keys = new Map<number, PublicKey>();
+    const keys = new Map<PublicKey, number[]>();
     const locals = new Set<string>();
     for (const { localHost, remoteId, children } of await listSas(this.#options.daemon.client)) {
       const key = keyOf(remoteId);
       locals.add(localHost);
-      for (const { reqid } of children) if (key !== undefined) keys.set(reqid, key);
+      const reqids = children.map(({ reqid }) => reqid);
+      if (key !== undefined) keys.set(key, [...new Set([...(keys.get(key) ?? []), ...reqids])]);
     }
     return { keys, locals };
   }
@@ -196,20 +204,39 @@ export class DeviceState {
       const link = linkOf(peer, context);
       if (link !== undefined) this.#link(link);
     }
+    for (const node of this.#ways.keys()) if (!this.#links.has(node)) this.#ways.delete(node);
   }
 
   #link(link: WantedLink): void {
-    this.#links.set(link.connection.name, link);
-    this.#reqids.set(link.reqid, link.node);
+    this.#links.set(link.node, link);
+    for (const { reqid } of link.slots) this.#reqids.set(reqid, link.node);
     this.#connections.want(link);
-    this.#policies.want(link);
+    if (this.#policiesRead) this.#adopt(link);
+    else this.#policies.want(link, undefined);
+  }
+
+  /** The way that is in the kernel, by whichever agent, until a better is found. */
+  #adopt(link: WantedLink): void {
+    const before = this.#ways.get(link.node);
+    const kept = link.slots.some(({ reqid }) => reqid === before?.reqid);
+    const way = kept ? before : this.#policies.wayOf(link);
+    if (way === undefined) this.#ways.delete(link.node);
+    else this.#ways.set(link.node, way);
+    this.#policies.want(link, way);
+  }
+
+  async #use(link: WantedLink, way: Way): Promise<void> {
+    if (this.#links.get(link.node) !== link) return;
+    this.#ways.set(link.node, way);
+    this.#policies.want(link, way);
+    await this.#policies.add(new Outcome());
   }
 
   #unlink(link: WantedLink): void {
-    this.#links.delete(link.connection.name);
-    this.#reqids.delete(link.reqid);
+    this.#policies.unwant(link, this.#ways.get(link.node));
+    this.#links.delete(link.node);
+    for (const { reqid } of link.slots) this.#reqids.delete(reqid);
     this.#connections.unwant(link);
-    this.#policies.unwant(link);
   }
 }
 

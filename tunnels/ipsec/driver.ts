@@ -17,8 +17,6 @@ import { openXfrm } from './xfrm/xfrm.ts';
 export interface IpsecDriverOptions {
   readonly kernel: Kernel;
   readonly daemon: Daemon;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
   /** Milliseconds since any moment, never set. */
   readonly steady: () => number;
   /** Read anew for each `set`: the configuration may change while we run. */
@@ -34,14 +32,14 @@ export interface IpsecDriverOptions {
 const PORTS = { ike: 500, natt: 4500 } as const;
 
 export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
-  const { kernel, daemon, now, steady, settings = () => DEFAULT_IPSEC, ports = PORTS, log } = options;
+  const { kernel, daemon, steady, settings = () => DEFAULT_IPSEC, ports = PORTS, log } = options;
   const open = options.xfrm ?? openXfrm;
   let opened: Xfrm | undefined;
   const xfrm = () => {
     opened ??= open();
     return opened;
   };
-  const keeper = new Keeper({ daemon, xfrm, now, steady });
+  const keeper = new Keeper({ daemon, xfrm, steady });
   const states = new Map<DeviceName, DeviceState>();
   const charon = (plan: MeshPlan): CharonConfig => ({
     fwmark: plan.routing.fwmark.mark,

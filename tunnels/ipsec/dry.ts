@@ -13,6 +13,7 @@ export function dryDaemon(daemon: Daemon): Daemon {
     // All that streams here are lists.
     stream: async (command, event, options) =>
       (await daemon.alive()) ? daemon.client.stream(command, event, options) : {},
+    subscribe: async () => undefined,
   };
   return {
     client,

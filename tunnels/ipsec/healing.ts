@@ -1,10 +1,14 @@
 /**
  * What is to be done for one link, by what charon says and what the kernel has. Pure.
  *
+ *   missing ──initiate──▶ one session ──its time comes, or charon was started anew──▶ two ──the old one is silent──▶ one
+ *
  * Both ends may initiate, one does: the node whose name is lower. The other does it when the first does not for a while, and whoever
- * started charon anew does it at once, because the other end does not know of that. Two SAs of one link do no harm, the kernel takes
- * the younger; the elder is ended when the younger is surely in use at both ends.
+ * started charon anew does it at once, because the other end does not know of that. A new session is always in the other slot than the
+ * one that is sent by. Each end begins to send by it when the other end surely has it, and the old one is ended when nothing comes by it any
+ * more: so nothing is lost, whoever is first.
  */
+import type { WantedLink, Way } from './link.ts';
 import type { ChildSa, IkeSa } from './security.ts';
 import type { State } from './xfrm/types.ts';
 
@@ -14,122 +18,212 @@ const TIMES = {
   patience: 10,
   /** What is listed at two moments may differ for as long. */
   settling: 3,
-  /** Until the elder of two is ended, by the end that usually initiates, or by the other when that does not. */
+  /** In which an answer is with the end that initiated. */
+  answer: 2,
+  /** Age of a session whose forerunner may be ended. */
   overlap: 10,
-  overlapOther: 60,
+  /** Without a packet, until the old session is ended: by the end that usually initiates, and by the other. */
+  quiet: 5,
+  quietOther: 60,
 } as const;
 
 /** Milliseconds between attempts: doubled each time. */
 const ATTEMPTS = { first: 1_000, most: 15_000 } as const;
 
-export interface Link {
-  readonly initiates: boolean;
-  /** Name of the child that is wanted. */
-  readonly child: string;
-}
-
-export interface Attempts {
-  readonly count: number;
-  /** When there may be another, and since when there is no SA, in milliseconds of a clock that is never set. */
+/** What is remembered from look to look; times in milliseconds of a clock that is never set. */
+export interface Memory {
+  readonly attempts: number;
   readonly nextAt: number;
-  readonly missingSince: number;
+  /** Since when there is no session; undefined: there is one. */
+  readonly missingSince: number | undefined;
+  /** Bytes that came by the slot that is not sent by, and since when they are so many. */
+  readonly aside: { readonly bytes: number; readonly since: number };
 }
 
 export interface Scene {
-  readonly link: Link;
-  /** Of this link's connection. */
-  readonly sas: readonly IkeSa[];
-  /** With this link's request id. */
-  readonly states: readonly State[];
-  readonly attempts: Attempts | undefined;
+  readonly link: WantedLink;
+  /** By slot: those of its connection, and those with its request id. */
+  readonly sas: readonly [readonly IkeSa[], readonly IkeSa[]];
+  readonly states: readonly [readonly State[], readonly State[]];
+  readonly way: Way | undefined;
+  readonly memory: Memory | undefined;
   /** Milliseconds, of the same clock. */
   readonly steady: number;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
 }
 
 export interface Remedy {
-  readonly initiate: boolean;
+  readonly way: Way | undefined;
+  /** Index of the slot. */
+  readonly initiate: 0 | 1 | undefined;
   /** Ids of IKE SAs to end. */
   readonly terminate: readonly string[];
   readonly removeStates: readonly State[];
-  /** undefined: there is an SA. */
-  readonly attempts: Attempts | undefined;
+  readonly memory: Memory;
+  /** All is as it shall be for a while. */
+  readonly settled: boolean;
 }
 
 const INSTALLED = new Set(['INSTALLED', 'REKEYING', 'REKEYED', 'UPDATING']);
 const COMING = new Set(['CREATED', 'ROUTED', 'INSTALLING']);
 
+/** A session that charon and the kernel agree on. */
+interface Session {
+  readonly sa: IkeSa;
+  readonly child: ChildSa;
+  readonly inbound: State;
+  readonly outbound: State;
+}
+
 export function remedyFor(scene: Scene): Remedy {
-  const { link, sas, states } = scene;
-  const inKernel = new Set(states.map(({ spi }) => spi));
-  const children = (sa: IkeSa) => sa.children.filter(({ state }) => INSTALLED.has(state));
-  const whole = (child: ChildSa) => has(inKernel, child.spiIn) && has(inKernel, child.spiOut);
-  const live = sas.filter((sa) => children(sa).some((child) => child.name === link.child && whole(child)));
-  // Somebody emptied the kernel, and charon does not know.
-  const hollow = sas.filter((sa) => {
-    const settled = children(sa).filter(({ installed = 0 }) => installed >= TIMES.settling);
-    return settled.length > 0 && !settled.some(whole);
-  });
-  const newest = live.toSorted(youngerFirst)[0];
-  if (newest !== undefined) {
-    const surplus = surplusOf(scene, newest);
-    const ended = new Set([...hollow, ...surplus].map(({ id }) => id));
-    ended.delete(newest.id);
-    return {
-      initiate: false,
-      terminate: [...ended],
-      removeStates: orphansOf(scene, newest),
-      attempts: undefined,
-    };
-  }
-  return { ...attempt(scene, hollow), terminate: hollow.map(({ id }) => id), removeStates: [] };
-}
-
-const has = (spis: ReadonlySet<number>, spi: number | undefined) => spi !== undefined && spis.has(spi);
-
-function attempt(
-  { link, sas, states, attempts, steady }: Scene,
-  hollow: readonly IkeSa[],
-): Pick<Remedy, 'initiate' | 'attempts'> {
-  const missingSince = attempts?.missingSince ?? steady;
-  const before = attempts ?? { count: 0, nextAt: 0, missingSince };
-  const coming = sas.some(
-    (sa) =>
-      !hollow.includes(sa) &&
-      (sa.state === 'CONNECTING' ||
-        sa.children.some(({ name, state }) => name === link.child && COMING.has(state))),
+  const { link, steady } = scene;
+  const sessions = [sessionIn(scene, 0), sessionIn(scene, 1)] as const;
+  const at = slotOf(scene, sessions);
+  const aside = at === 0 ? 1 : 0;
+  const current = at === undefined ? undefined : sessions[at];
+  const memory = remember(
+    scene,
+    aside,
+    sessions.some((one) => one !== undefined),
   );
-  // States without an SA: charon was started anew, and the other end does not know.
-  const abandoned = states.length > 0 || hollow.length > 0;
-  const ours = link.initiates || abandoned || steady - missingSince >= TIMES.patience * 1000;
-  if (coming || !ours || steady < before.nextAt) return { initiate: false, attempts: before };
-  const wait = Math.min(ATTEMPTS.first * 2 ** before.count, ATTEMPTS.most);
-  return { initiate: true, attempts: { count: before.count + 1, nextAt: steady + wait, missingSince } };
+  const due =
+    current !== undefined && (current.child.installed ?? 0) >= link.lifetime * (link.initiates ? 1 : 1.2);
+  const wanted = current === undefined || (due && scene.sas[aside].length === 0);
+  const attempt = wanted && mayInitiate(scene, memory, current !== undefined);
+  const surplus = current === undefined ? NOTHING : surplusOf(scene, { memory, current, aside });
+  const wait = Math.min(ATTEMPTS.first * 2 ** memory.attempts, ATTEMPTS.most);
+  return {
+    way: at === undefined ? undefined : wayOf(scene, at, current),
+    initiate: attempt ? aside : undefined,
+    terminate: [...new Set([...surplus.terminate, ...hollow(scene, current)])],
+    removeStates: surplus.removeStates,
+    memory: attempt ? { ...memory, attempts: memory.attempts + 1, nextAt: steady + wait } : memory,
+    settled: current !== undefined && scene.sas[aside].length === 0 && scene.states[aside].length === 0,
+  };
 }
 
-function surplusOf({ link, sas }: Scene, newest: IkeSa): IkeSa[] {
-  const age = newest.established ?? 0;
-  return sas.filter((sa) => {
-    if (sa === newest || sa.state !== 'ESTABLISHED' || sa.children.length === 0) return false;
-    const outdated = sa.children.every(({ name }) => name !== link.child);
-    return age >= (link.initiates || outdated ? TIMES.overlap : TIMES.overlapOther);
-  });
+const NOTHING = { terminate: [], removeStates: [] } as const;
+
+/** The youngest in this slot. */
+function sessionIn({ link, sas, states }: Scene, slot: 0 | 1): Session | undefined {
+  const bySpi = new Map(states[slot].map((state) => [state.spi, state]));
+  const found = sas[slot].flatMap((sa) =>
+    sa.children.flatMap((child): Session[] => {
+      const inbound = bySpi.get(child.spiIn ?? 0);
+      const outbound = bySpi.get(child.spiOut ?? 0);
+      const wanted = child.name === link.slots[slot].connection.child && INSTALLED.has(child.state);
+      return wanted && inbound !== undefined && outbound !== undefined
+        ? [{ sa, child, inbound, outbound }]
+        : [];
+    }),
+  );
+  return found.toSorted(youngerFirst)[0];
 }
 
-/** States that no SA of charon's knows, and that the newest has long taken the place of. */
-function orphansOf({ sas, states, now }: Scene, newest: IkeSa): State[] {
-  if ((newest.established ?? 0) < TIMES.overlap) return [];
-  const known = new Set(
-    sas.flatMap(({ children }) => children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut])),
-  );
-  return states.filter(
-    ({ spi, installedAt }) => !known.has(spi) && now - installedAt >= TIMES.overlap * 1000,
-  );
-}
+const ageOf = ({ child }: Session) => child.installed ?? 0;
 
 /** The same order at both ends, but for a second. */
-function youngerFirst(a: IkeSa, b: IkeSa): number {
-  const byAge = (a.established ?? 0) - (b.established ?? 0);
-  return byAge !== 0 ? byAge : a.initiatorSpi < b.initiatorSpi ? -1 : 1;
+function youngerFirst(a: Session, b: Session): number {
+  const byAge = ageOf(a) - ageOf(b);
+  return byAge !== 0 ? byAge : a.sa.initiatorSpi < b.sa.initiatorSpi ? -1 : 1;
+}
+
+type Sessions = readonly [Session | undefined, Session | undefined];
+
+/** Which slot is to be sent by. */
+function slotOf({ link, way, states }: Scene, sessions: Sessions): 0 | 1 | undefined {
+  const now = way === undefined ? -1 : link.slots.findIndex(({ reqid }) => reqid === way.reqid);
+  if (now !== 0 && now !== 1) {
+    if (sessions[0] === undefined || sessions[1] === undefined) {
+      return sessions[0] !== undefined ? 0 : sessions[1] !== undefined ? 1 : undefined;
+    }
+    // The elder: that one is ripe.
+    return youngerFirst(sessions[0], sessions[1]) < 0 ? 1 : 0;
+  }
+  const other = now === 0 ? 1 : 0;
+  const candidate = sessions[other];
+  if (candidate === undefined) return now;
+  const carries = states[now].some(({ destination }) => destination === way?.remote);
+  if (!carries) return other;
+  const current = sessions[now];
+  const younger = current === undefined || youngerFirst(candidate, current) < 0;
+  return younger && isRipe(candidate) ? other : now;
+}
+
+/** The other end has it: it answered, or sends by it already, or it had the time. */
+const isRipe = (session: Session): boolean =>
+  session.sa.initiator || session.inbound.bytes > 0 || ageOf(session) >= TIMES.answer;
+
+function wayOf({ link, way }: Scene, at: 0 | 1, session: Session | undefined): Way | undefined {
+  if (session === undefined) return way;
+  const { outbound } = session;
+  return { reqid: link.slots[at].reqid, local: outbound.source, remote: outbound.destination };
+}
+
+function remember({ states, memory, steady }: Scene, aside: 0 | 1, there: boolean): Memory {
+  const bytes = states[aside].reduce((sum, state) => sum + state.bytes, 0);
+  const same = memory?.aside.bytes === bytes;
+  return {
+    attempts: memory?.attempts ?? 0,
+    nextAt: memory?.nextAt ?? 0,
+    ...(there ? { attempts: 0 } : {}),
+    missingSince: there ? undefined : (memory?.missingSince ?? steady),
+    aside: same ? memory.aside : { bytes, since: steady },
+  };
+}
+
+function mayInitiate(scene: Scene, memory: Memory, replaces: boolean): boolean {
+  const { link, sas, states, steady } = scene;
+  const all = [...sas[0], ...sas[1]];
+  const children = new Set(link.slots.map(({ connection }) => connection.child));
+  const coming = all.some(
+    (sa) =>
+      sa.state === 'CONNECTING' ||
+      sa.children.some(({ name, state }) => children.has(name) && COMING.has(state)),
+  );
+  // States without a session: charon was started anew, and the other end does not know.
+  const abandoned = states[0].length + states[1].length > 0;
+  const waited = steady - (memory.missingSince ?? steady) >= TIMES.patience * 1000;
+  return !coming && steady >= memory.nextAt && (replaces || link.initiates || abandoned || waited);
+}
+
+/** Somebody emptied the kernel, and charon does not know. */
+function hollow({ sas, states }: Scene, current: Session | undefined): string[] {
+  const spis = new Set([...states[0], ...states[1]].map(({ spi }) => spi));
+  return [...sas[0], ...sas[1]]
+    .filter((sa) => {
+      const settled = sa.children.filter(
+        ({ state, installed = 0 }) => INSTALLED.has(state) && installed >= TIMES.settling,
+      );
+      const whole = settled.some(({ spiIn = 0, spiOut = 0 }) => spis.has(spiIn) && spis.has(spiOut));
+      return sa !== current?.sa && settled.length > 0 && !whole;
+    })
+    .map(({ id }) => id);
+}
+
+interface Old {
+  readonly memory: Memory;
+  readonly current: Session;
+  readonly aside: 0 | 1;
+}
+
+/** Sessions and states that the current session has taken the place of, once they are silent. */
+function surplusOf(
+  { link, sas, states, steady }: Scene,
+  { memory, current, aside }: Old,
+): Pick<Remedy, 'terminate' | 'removeStates'> {
+  const quiet = (link.initiates ? TIMES.quiet : TIMES.quietOther) * 1000;
+  if (ageOf(current) < TIMES.overlap || steady - memory.aside.since < quiet) return NOTHING;
+  // What is younger would be the current one by now.
+  const elder = (sa: IkeSa) =>
+    sa.children.length > 0 && sa.children.every(({ installed = 0 }) => installed >= TIMES.overlap);
+  const known = new Set(
+    [...sas[0], ...sas[1]].flatMap(({ children }) =>
+      children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]),
+    ),
+  );
+  return {
+    terminate: [...sas[0], ...sas[1]].filter((sa) => sa !== current.sa && elder(sa)).map(({ id }) => id),
+    // Known to nobody: of a charon that is no more.
+    removeStates: states[aside].filter(({ spi }) => !known.has(spi)),
+  };
 }

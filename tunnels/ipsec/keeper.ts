@@ -1,41 +1,49 @@
-/** Looks after the links between two calls of `set`: makes SAs where there are none, and ends those that are too many. */
+/** Looks after the links between two calls of `set`: makes sessions, sends by the best, and ends those that are too many. */
 import type { DeviceName } from '../../mesh/types.ts';
 import { interfaceId } from './connection.ts';
 import type { Daemon } from './daemon.ts';
-import { type Attempts, type Remedy, remedyFor } from './healing.ts';
-import type { WantedLink } from './link.ts';
-import { type IkeSa, listSas } from './security.ts';
-import type { State, Xfrm } from './xfrm/types.ts';
+import { type Memory, type Remedy, remedyFor } from './healing.ts';
+import type { WantedLink, Way } from './link.ts';
+import { listSas } from './security.ts';
+import type { Xfrm } from './xfrm/types.ts';
 
-/** Milliseconds between two looks: while something is missing, and while nothing is. */
+/** Milliseconds between two looks: while something is missing or changes, and while all is well. */
 const LOOK = { soonest: 500, latest: 10_000 } as const;
+/** Milliseconds after charon told of a session: several come together. */
+const GATHER = 50;
 
 export interface KeeperOptions {
   readonly daemon: Daemon;
   readonly xfrm: () => Xfrm;
   /** Milliseconds since any moment, never set. */
   readonly steady: () => number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
 }
 
-type Links = ReadonlyMap<string, WantedLink>;
+/** The links of one device, looked at again and again. */
+export interface Watched {
+  /** By node. */
+  readonly links: ReadonlyMap<string, WantedLink>;
+  readonly wayOf: (link: WantedLink) => Way | undefined;
+  readonly use: (link: WantedLink, way: Way) => Promise<void>;
+}
 
 export class Keeper {
   readonly #options: KeeperOptions;
-  readonly #devices = new Map<DeviceName, Links>();
-  readonly #attempts = new Map<string, Attempts>();
+  readonly #devices = new Map<DeviceName, Watched>();
+  /** By link: gone with it. */
+  #memories = new WeakMap<WantedLink, Memory>();
+  readonly #closed = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running = false;
-  #closed = false;
+  #subscribed = false;
+  #pause: number = LOOK.soonest;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
   }
 
-  /** @param links by name of the connection; looked at again and again. */
-  watch(device: DeviceName, links: Links): void {
-    this.#devices.set(device, links);
+  watch(device: DeviceName, watched: Watched): void {
+    this.#devices.set(device, watched);
     this.#later(0);
   }
 
@@ -43,82 +51,107 @@ export class Keeper {
     this.#devices.delete(device);
   }
 
-  /** These are tried again at once, by whichever end. */
-  provoke(names: readonly string[]): void {
-    for (const name of names)
-      this.#attempts.set(name, { count: 0, nextAt: 0, missingSince: Number.NEGATIVE_INFINITY });
-    if (names.length > 0) this.#later(0);
+  /** Those that have no session are tried again at once, by whichever end. @param nodes by name */
+  provoke(nodes: readonly string[]): void {
+    for (const { links } of this.#devices.values()) {
+      for (const node of nodes) {
+        const link = links.get(node);
+        if (link !== undefined) this.#memories.set(link, PROVOKED);
+      }
+    }
+    if (nodes.length > 0) this.#later(0);
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closed.abort();
     clearTimeout(this.#timer);
   }
 
   #later(wait: number): void {
     clearTimeout(this.#timer);
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => {
-      void this.#turn();
-    }, wait).unref();
+    if (this.#closed.signal.aborted) return;
+    this.#timer = setTimeout(() => void this.#turn(), wait).unref();
   }
 
   async #turn(): Promise<void> {
-    if (this.#running) return this.#later(LOOK.soonest);
+    if (this.#running) return this.#later(GATHER);
     this.#running = true;
+    this.#pause = LOOK.latest;
     try {
+      await this.#subscribe();
       await this.#look();
     } catch {
       // charon is away: `set` says so, and makes another.
+      this.#pause = LOOK.soonest;
     } finally {
       this.#running = false;
     }
-    this.#later(this.#pause());
+    this.#later(Math.max(this.#pause, LOOK.soonest));
   }
 
-  #pause(): number {
-    const due = Math.min(...Array.from(this.#attempts.values(), ({ nextAt }) => nextAt));
-    const wait = Number.isFinite(due) ? due - this.#options.steady() : LOOK.latest;
-    return Math.min(Math.max(wait, LOOK.soonest), LOOK.latest);
+  /** What charon tells is only a reason to look. */
+  async #subscribe(): Promise<void> {
+    if (this.#subscribed) return;
+    const wake = () => this.#later(GATHER);
+    await this.#options.daemon.client.subscribe('child-updown', wake, this.#closed.signal);
+    this.#subscribed = true;
   }
 
   async #look(): Promise<void> {
-    const { daemon, xfrm, now, steady } = this.#options;
-    const links = [...this.#devices.values()].flatMap((one) => [...one.values()]);
+    const { daemon, xfrm, steady } = this.#options;
+    const all = [...this.#devices.values()];
+    const links = all.flatMap((one) => [...one.links.values()]);
     if (links.length === 0) return;
-    const sas = groupBy(await listSas(daemon.client), ({ name }) => name);
+    const sas = Map.groupBy(await listSas(daemon.client), ({ name }) => name);
     const ids = new Set(links.map(({ generation }) => interfaceId(generation)));
-    const states = groupBy(await xfrm().states((id) => ids.has(id)), ({ reqid }) => reqid);
-    for (const name of this.#attempts.keys()) {
-      if (!links.some(({ connection }) => connection.name === name)) this.#attempts.delete(name);
-    }
-    for (const { connection, reqid } of links) {
-      const remedy = remedyFor({
-        link: connection,
-        sas: sas.get(connection.name) ?? [],
-        states: states.get(reqid) ?? [],
-        attempts: this.#attempts.get(connection.name),
-        steady: steady(),
-        now: now(),
-      });
-      if (remedy.attempts === undefined) this.#attempts.delete(connection.name);
-      else this.#attempts.set(connection.name, remedy.attempts);
-      await this.#apply(connection, remedy);
+    const states = Map.groupBy(await xfrm().states((id) => ids.has(id)), ({ reqid }) => reqid);
+    for (const watched of all) {
+      for (const link of watched.links.values()) {
+        const [a, b] = link.slots;
+        const remedy = remedyFor({
+          link,
+          sas: [sas.get(a.connection.name) ?? [], sas.get(b.connection.name) ?? []],
+          states: [states.get(a.reqid) ?? [], states.get(b.reqid) ?? []],
+          way: watched.wayOf(link),
+          memory: this.#memories.get(link),
+          steady: steady(),
+        });
+        this.#memories.set(link, remedy.memory);
+        this.#lookAgain(link, remedy);
+        await this.#apply(link, remedy, watched);
+      }
     }
   }
 
+  #lookAgain({ lifetime }: WantedLink, { memory, settled }: Remedy): void {
+    const missing = memory.missingSince !== undefined;
+    const wait = settled ? (lifetime * 1000) / 4 : missing ? memory.nextAt - this.#options.steady() : 1000;
+    this.#pause = Math.min(this.#pause, wait);
+  }
+
   /** What fails is seen again with the next look. */
-  async #apply({ name, child }: { name: string; child: string }, remedy: Remedy): Promise<void> {
+  async #apply(link: WantedLink, remedy: Remedy, { wayOf, use }: Watched): Promise<void> {
     const { client } = this.#options.daemon;
     const ask = (command: string, message: Record<string, string>) =>
       client.request(command, { ...message, timeout: '-1' }).catch(() => undefined);
+    const { way, initiate } = remedy;
+    if (way !== undefined && !sameWay(way, wayOf(link))) await use(link, way);
+    if (initiate !== undefined) {
+      const { name, child } = link.slots[initiate].connection;
+      await ask('initiate', { ike: name, child, 'init-limits': 'no' });
+    }
     for (const id of remedy.terminate) await ask('terminate', { 'ike-id': id, force: 'yes' });
-    if (remedy.initiate) await ask('initiate', { ike: name, child, 'init-limits': 'no' });
-    const removals = remedy.removeStates.map((state: State) => ({ type: 'removeState', state }) as const);
+    const removals = remedy.removeStates.map((state) => ({ type: 'removeState', state }) as const);
     await this.#options.xfrm().write(removals);
   }
 }
 
-function groupBy<K, T extends IkeSa | State>(items: readonly T[], key: (item: T) => K): Map<K, T[]> {
-  return Map.groupBy(items, key);
-}
+const PROVOKED: Memory = {
+  attempts: 0,
+  nextAt: 0,
+  missingSince: Number.NEGATIVE_INFINITY,
+  aside: { bytes: 0, since: Number.POSITIVE_INFINITY },
+};
+
+const sameWay = (a: Way, b: Way | undefined) =>
+  b !== undefined && a.reqid === b.reqid && a.local === b.local && a.remote === b.remote;

@@ -2,19 +2,34 @@
 import type { PublicKey } from '../../keys/generation.ts';
 import type { Address, DevicePlan, MeshPlan, PeerPlan, Prefix } from '../../mesh/types.ts';
 import { familyOf } from '../netlink/ip.ts';
-import { type Connection, connectionOf, interfaceId, requestId } from './connection.ts';
+import { type Connection, connectionOf, interfaceId, requestId, type SlotName } from './connection.ts';
 import type { IpsecSettings } from './settings.ts';
-import type { Direction, Policy } from './xfrm/types.ts';
+import type { Policy } from './xfrm/types.ts';
 
 export interface WantedLink {
   readonly node: string;
   readonly publicKey: PublicKey;
   readonly generation: number;
+  /** Of the two ends, the one whose name is lower: both may initiate, but one does. */
+  readonly initiates: boolean;
+  readonly prefixes: readonly Prefix[];
+  readonly slots: readonly [Slot, Slot];
+  /** Seconds until a session is replaced. */
+  readonly lifetime: number;
+}
+
+export interface Slot {
+  readonly connection: Connection;
   readonly reqid: number;
   readonly local: Address;
   readonly remote: Address;
-  readonly prefixes: readonly Prefix[];
-  readonly connection: Connection;
+}
+
+/** Which slot is sent by, and from where to where: what the states in it say, which behind NAT is not what was planned. */
+export interface Way {
+  readonly reqid: number;
+  readonly local: Address;
+  readonly remote: Address;
 }
 
 /** What all links of a device have in common. */
@@ -33,39 +48,44 @@ export function linkOf(peer: PeerPlan, context: LinkContext): WantedLink | undef
   const link = peer.links.find((one) => one.driver === 'ipsec' && one.generation === device.generation);
   const local = plan.ownAddresses.find((address) => familyOf(address) === familyOf(peer.endpoint));
   if (link === undefined || local === undefined) return undefined;
-  const reqid = freeId(peer, requestId(link.generation, peer.node, link.publicKey), context);
+  const first = freeId(peer, requestId(link.generation, peer.node, link.publicKey), context);
   const mark = plan.routing.fwmark;
+  const slot = (name: SlotName, reqid: number): Slot => {
+    const ends = { self: plan.self, ownKey, local, peer, link };
+    const connection = connectionOf({ ...ends, slot: name, mark, reqid, settings });
+    return { connection, reqid, local, remote: peer.endpoint };
+  };
+  const { child, jitter } = settings.lifetimes;
   return {
     node: peer.node,
     publicKey: link.publicKey,
     generation: link.generation,
-    reqid,
-    local,
-    remote: peer.endpoint,
+    initiates: plan.self < peer.node,
     prefixes: peer.allowedIPs,
-    connection: connectionOf({ self: plan.self, ownKey, local, peer, link, mark, reqid, settings }),
+    slots: [slot('a', first), slot('b', first + 1)],
+    // Each link at a moment of its own, the same each time.
+    lifetime: child * (1 - (jitter * (first % 1024)) / 1024),
   };
 }
 
-/** Two peers may meet in 31 bits; then one takes the next. */
+/** Two peers may meet in 30 bits; then one takes the next. */
 function freeId(peer: PeerPlan, first: number, { taken }: LinkContext): number {
   let reqid = first;
-  while (taken(reqid, peer.node)) reqid = ((reqid + 1) | 0x40000000) & 0x7fffffff;
+  while (taken(reqid, peer.node)) reqid = ((reqid + 2) | 0x40000000) & 0x7ffffffe;
   return reqid;
 }
 
-const DIRECTIONS = ['in', 'fwd', 'out'] as const satisfies readonly Direction[];
-
-/** What is accepted first. */
-export function policiesOf({ prefixes, generation, reqid, local, remote }: WantedLink): Policy[] {
-  return prefixes.flatMap((prefix) =>
-    DIRECTIONS.map((direction) => ({
-      direction,
-      prefix,
-      interfaceId: interfaceId(generation),
-      reqid,
-      local,
-      remote,
-    })),
-  );
+/** What is accepted first. Nothing is sent as long as there is no way. */
+export function policiesOf({ prefixes, generation, slots }: WantedLink, way: Way | undefined): Policy[] {
+  const [{ local, remote }] = slots;
+  const id = interfaceId(generation);
+  const accepted = slots.map(({ reqid }) => reqid);
+  return prefixes.flatMap((prefix): Policy[] => {
+    const from = { prefix, interfaceId: id, reqids: accepted, local, remote };
+    const to =
+      way === undefined
+        ? []
+        : [{ ...way, direction: 'out' as const, prefix, interfaceId: id, reqids: [way.reqid] }];
+    return [{ ...from, direction: 'in' }, { ...from, direction: 'fwd' }, ...to];
+  });
 }

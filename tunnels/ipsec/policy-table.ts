@@ -2,7 +2,7 @@
 import type { DeviceName } from '../../mesh/types.ts';
 import { Delta } from '../delta.ts';
 import { change, type Outcome, refused } from '../failure.ts';
-import { policiesOf, type WantedLink } from './link.ts';
+import { policiesOf, type WantedLink, type Way } from './link.ts';
 import type { FoundPolicy, Policy, Xfrm } from './xfrm/types.ts';
 
 /** As the kernel keys it, but for the interface. */
@@ -29,16 +29,28 @@ export class PolicyTable {
     );
   }
 
-  want(link: WantedLink): void {
-    for (const policy of policiesOf(link)) this.#delta.want(keyOf(policy), { ...policy, node: link.node });
+  want(link: WantedLink, way: Way | undefined): void {
+    for (const policy of policiesOf(link, way))
+      this.#delta.want(keyOf(policy), { ...policy, node: link.node });
   }
 
   /** Those that this link has and no other: a prefix that moved is somebody else's by now. */
-  unwant(link: WantedLink): void {
-    for (const policy of policiesOf(link)) {
+  unwant(link: WantedLink, way: Way | undefined): void {
+    for (const policy of policiesOf(link, way)) {
       const key = keyOf(policy);
-      if (this.#delta.wanted(key)?.reqid === link.reqid) this.#delta.unwant(key);
+      if (this.#delta.wanted(key)?.node === link.node) this.#delta.unwant(key);
     }
+  }
+
+  /** By which way the prefixes of this link are sent to now. */
+  wayOf({ prefixes, slots }: WantedLink): Way | undefined {
+    for (const prefix of prefixes) {
+      const found = this.#delta.actual(`out ${prefix}`);
+      const [reqid = 0] = found?.reqids ?? [];
+      if (found === undefined || found.strange || !slots.some((slot) => slot.reqid === reqid)) continue;
+      return { reqid, local: found.local, remote: found.remote };
+    }
+    return undefined;
   }
 
   async read(id: number): Promise<void> {
@@ -102,10 +114,11 @@ export class PolicyTable {
 }
 
 function samePolicy(wanted: Policy, actual: FoundPolicy): boolean {
+  const sameEnds = wanted.remote === actual.remote && wanted.local === actual.local;
   return (
     !actual.strange &&
-    wanted.reqid === actual.reqid &&
-    wanted.remote === actual.remote &&
-    wanted.local === actual.local
+    wanted.reqids.length === actual.reqids.length &&
+    wanted.reqids.every((reqid, i) => reqid === actual.reqids[i]) &&
+    (wanted.direction !== 'out' || sameEnds)
   );
 }

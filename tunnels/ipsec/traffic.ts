@@ -57,3 +57,17 @@ function add(before: Carried = NOTHING, state: State, outbound: boolean): Carrie
 
 const younger = (a: State | undefined, b: State): State =>
   a === undefined || b.installedAt >= a.installedAt ? b : a;
+
+function joined(a: Carried, b: Carried): Carried {
+  return {
+    received: a.received + b.received,
+    sent: a.sent + b.sent,
+    inbound: b.inbound === undefined ? a.inbound : younger(a.inbound, b.inbound),
+    outbound: b.outbound === undefined ? a.outbound : younger(a.outbound, b.outbound),
+  };
+}
+
+/** Of both slots of a link. */
+export function together(parts: readonly (Carried | undefined)[]): Carried {
+  return parts.reduce<Carried>((sum, part) => (part === undefined ? sum : joined(sum, part)), NOTHING);
+}

@@ -60,7 +60,7 @@ export const setPolicy =
     // Not NEWPOLICY: that refuses what is there, and what is there is to be replaced without a gap.
     writer.begin(XFRM_MSG.UPDPOLICY, 0);
     writer.struct([...info]);
-    writer.bytes(XFRMA.TMPL, template(policy));
+    writer.bytes(XFRMA.TMPL, Buffer.concat(policy.reqids.map((reqid) => template(policy, reqid))));
     writer.u32(XFRMA.IF_ID, policy.interfaceId);
   };
 
@@ -75,15 +75,18 @@ export const removePolicy =
     writer.u32(XFRMA.IF_ID, interfaceId);
   };
 
-function template({ direction, local, remote, reqid }: Policy): Buffer {
-  const [source, destination] = direction === 'out' ? [local, remote] : [remote, local];
+/** Several, each optional, are any of them: a packet that came by none of them is dropped all the same (__xfrm_policy_check). */
+function template({ direction, local, remote, reqids }: Policy, reqid: number): Buffer {
   const bytes = Buffer.alloc(TEMPLATE.SIZE);
-  writeAddress(bytes, 0, destination);
   bytes[TEMPLATE.PROTO] = IPPROTO_ESP;
   bytes.writeUInt16LE(familyNumber(remote), TEMPLATE.FAMILY);
-  writeAddress(bytes, TEMPLATE.SOURCE, source);
+  if (direction === 'out') {
+    writeAddress(bytes, 0, remote);
+    writeAddress(bytes, TEMPLATE.SOURCE, local);
+  }
   bytes.writeUInt32LE(reqid, TEMPLATE.REQID);
   bytes[TEMPLATE.MODE] = XFRM_MODE_TUNNEL;
+  bytes[TEMPLATE.OPTIONAL] = reqids.length > 1 ? 1 : 0;
   // Any algorithm: which, was negotiated.
   bytes.fill(0xff, TEMPLATE.ALGORITHMS);
   return bytes;
@@ -96,31 +99,38 @@ export function parsePolicy(body: Buffer, isOurs: (interfaceId: number) => boole
   const direction = DIRECTIONS[body[INFO.DIRECTION] ?? DIRECTIONS.length];
   if (direction === undefined || !isOurs(interfaceId)) return undefined;
   const { prefix, strange } = readSelector(body.subarray(0, SELECTOR.SIZE), sideOf(direction));
-  const bytes = found.get(XFRMA.TMPL);
+  const templates = split(found.get(XFRMA.TMPL) ?? Buffer.alloc(0));
   const usual =
     !strange &&
     body[INFO.ACTION] === 0 &&
     body.readUInt32LE(INFO.PRIORITY) === priorityOf(prefix) &&
-    bytes?.length === TEMPLATE.SIZE &&
-    bytes[TEMPLATE.PROTO] === IPPROTO_ESP &&
-    bytes[TEMPLATE.MODE] === XFRM_MODE_TUNNEL &&
-    bytes[TEMPLATE.OPTIONAL] === 0 &&
-    bytes.readUInt32LE(TEMPLATE.SPI) === 0;
-  const ends = bytes?.length === TEMPLATE.SIZE ? endsOf(bytes, direction) : NO_ENDS;
-  return { direction, prefix, interfaceId, ...ends, strange: !usual };
+    templates.every((bytes) => isUsual(bytes, templates.length > 1));
+  const [first] = templates;
+  const ends = first === undefined ? NO_ENDS : endsOf(first);
+  const reqids = templates.map((bytes) => bytes.readUInt32LE(TEMPLATE.REQID));
+  return { direction, prefix, interfaceId, reqids, ...ends, strange: !usual };
 }
 
-type Ends = Pick<Policy, 'local' | 'remote' | 'reqid'>;
+const split = (bytes: Buffer): Buffer[] =>
+  Array.from({ length: Math.floor(bytes.length / TEMPLATE.SIZE) }, (_, i) =>
+    bytes.subarray(i * TEMPLATE.SIZE, (i + 1) * TEMPLATE.SIZE),
+  );
 
-const NO_ENDS: Ends = { local: '0.0.0.0' as Address, remote: '0.0.0.0' as Address, reqid: 0 };
+const isUsual = (bytes: Buffer, several: boolean): boolean =>
+  bytes[TEMPLATE.PROTO] === IPPROTO_ESP &&
+  bytes[TEMPLATE.MODE] === XFRM_MODE_TUNNEL &&
+  bytes[TEMPLATE.OPTIONAL] === (several ? 1 : 0) &&
+  bytes.readUInt32LE(TEMPLATE.SPI) === 0;
+
+type Ends = Pick<Policy, 'local' | 'remote'>;
+
+const NO_ENDS: Ends = { local: '0.0.0.0' as Address, remote: '0.0.0.0' as Address };
 
 /** Addresses from the kernel, which it prints as we do. */
-function endsOf(bytes: Buffer, direction: Direction): Ends {
+function endsOf(bytes: Buffer): Ends {
   const family = bytes.readUInt16LE(TEMPLATE.FAMILY);
-  const destination = readAddress(bytes, 0, family) as Address;
-  const source = readAddress(bytes, TEMPLATE.SOURCE, family) as Address;
-  const reqid = bytes.readUInt32LE(TEMPLATE.REQID);
-  return direction === 'out'
-    ? { local: source, remote: destination, reqid }
-    : { local: destination, remote: source, reqid };
+  return {
+    local: readAddress(bytes, TEMPLATE.SOURCE, family) as Address,
+    remote: readAddress(bytes, 0, family) as Address,
+  };
 }

@@ -6,16 +6,17 @@ import type { NetlinkError } from '../../netlink/errors.ts';
 export type Direction = 'out' | 'in' | 'fwd';
 
 /**
- * What goes to, or comes from, one prefix of a peer passes by the states with this `reqid`, and by no other: what is sent to the
- * prefix takes them, and what comes from it and did not come by them is dropped. What comes from no such prefix is dropped too.
+ * What goes to, or comes from, one prefix of a peer passes by the states with one of these request ids, and by no other: what is sent to
+ * the prefix takes them, and what comes from it and did not come by them is dropped. What comes from no such prefix is dropped too.
  */
 export interface Policy {
   readonly direction: Direction;
   /** The peer's: destination of `out`, source of the others. */
   readonly prefix: Prefix;
   readonly interfaceId: number;
-  readonly reqid: number;
-  /** Outer addresses. */
+  /** Of `out` the one that is used; of the others all that may be. */
+  readonly reqids: readonly number[];
+  /** Outer addresses. Of `in` and `fwd` they are not looked at: the request id says whose states they are. */
   readonly local: Address;
   readonly remote: Address;
 }
