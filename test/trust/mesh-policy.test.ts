@@ -57,10 +57,8 @@ describe('who may write what of the EncryptionMesh, as a real API server sees it
     };
     const answer = await patch(controller, `${MESH_PATH}/status`, status);
     assert.equal(answer.status, 200, messageOf(answer));
-    for (const finalizers of [[FINALIZER], []]) {
-      const held = await patch(controller, MESH_PATH, { metadata: { finalizers } });
-      assert.equal(held.status, 200, messageOf(held));
-    }
+    const held = await patch(controller, MESH_PATH, { metadata: { finalizers: [FINALIZER] } });
+    assert.equal(held.status, 200, messageOf(held));
     const applied = await send(controller, {
       method: 'PATCH',
       path: `${MESH_PATH}/status?fieldManager=${CONTROLLER}&force=true`,
@@ -96,6 +94,7 @@ describe('who may write what of the EncryptionMesh, as a real API server sees it
     ['pass a Node over', { spec: { rotation: { passOver: ['n1'] } } }, /not rotation/],
     ['deselect the nodes', { spec: { nodeSelector: { matchLabels: { a: 'b' } } } }, /not nodeSelector/],
     ['shrink what is shut', { spec: { clusterPrefixes: ['10.244.7.0/24'] } }, /not clusterPrefixes/],
+    ['let it go while nodes are encrypted', { metadata: { finalizers: [] } }, /finalizer/],
     ['hold it for somebody else', { metadata: { finalizers: ['example.org/mine'] } }, /finalizer/],
     ['label it', { metadata: { labels: { a: 'b' } } }, /metadata/],
     [
@@ -160,5 +159,18 @@ describe('who may write what of the EncryptionMesh, as a real API server sees it
       spec: { generation: 9, mode: 'permissive', encryption: 'none' },
     });
     assert.equal(answer.status, 200, messageOf(answer));
+  });
+
+  it('lets the controller let it go when encryption is none, and when it is being deleted', async () => {
+    const { admin } = cluster.current;
+    for (const finalizers of [[], [FINALIZER]]) {
+      const answer = await patch(controller, MESH_PATH, { metadata: { finalizers } });
+      assert.equal(answer.status, 200, messageOf(answer));
+    }
+    assert.equal((await patch(admin, MESH_PATH, { spec: { encryption: 'wireguard' } })).status, 200);
+    assert.equal((await send(admin, { method: 'DELETE', path: MESH_PATH })).status, 200);
+    const gone = await patch(controller, MESH_PATH, { metadata: { finalizers: [] } });
+    assert.equal(gone.status, 200, messageOf(gone));
+    assert.equal((await send(admin, { path: MESH_PATH })).status, 404);
   });
 });

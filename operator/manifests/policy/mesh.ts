@@ -13,6 +13,8 @@ import { USERNAME } from './writers.ts';
 const spec = (object: string) => `has(${object}.spec) ? dyn(${object}.spec) : dyn({})`;
 const finalizers = (object: string) =>
   `has(${object}.metadata.finalizers) ? ${object}.metadata.finalizers.filter(f, f != ${text(FINALIZER)}) : []`;
+const held = (object: string) =>
+  `(has(${object}.metadata.finalizers) && ${text(FINALIZER)} in ${object}.metadata.finalizers)`;
 const generation = (of: string) => `('generation' in ${of} ? int(${of}.generation) : ${DEFAULTS.generation})`;
 
 const VARIABLES = [
@@ -39,6 +41,12 @@ const VALIDATIONS = [
   validation({
     holds: `size(variables.besides) == 0 && (${finalizers('object')}) == (${finalizers('oldObject')})`,
     message: `of the metadata, the controller changes nothing but the finalizer ${FINALIZER}`,
+  }),
+  // Without it `sheath-keep` holds nothing back, and whoever deletes the agents then leaves nodes behind closed doors.
+  validation({
+    holds: `!${held('oldObject')} || ${held('object')} || has(oldObject.metadata.deletionTimestamp)
+      || !('encryption' in variables.before) || variables.before.encryption == 'none'`,
+    message: `the controller takes the finalizer ${FINALIZER} off only when encryption is none, or the resource is being deleted`,
   }),
 ];
 
