@@ -93,7 +93,10 @@ function kernelJobs(suites: readonly KernelSuite[], options: Options, environmen
       run: (cpu: number) =>
         runOnKernel(
           suite,
-          { ...environment, variables: { ...environment.variables, SHEATH_KERNEL: kernel.version } },
+          {
+            ...environment,
+            variables: { ...environment.variables, ...faultsAsked(), SHEATH_KERNEL: kernel.version },
+          },
           { kernel, cpu },
         ),
     })),
@@ -102,6 +105,12 @@ function kernelJobs(suites: readonly KernelSuite[], options: Options, environmen
 
 function nameOf(kernel: Kernel): string {
   return kernel.type === 'own' ? `the machine's own ${kernel.version}` : `user-mode Linux ${kernel.version}`;
+}
+
+/** How many random faults, from which seed: user-mode Linux has an environment of its own. */
+function faultsAsked(): Readonly<Record<string, string>> {
+  const asked = Object.entries(process.env).filter(([name]) => name.startsWith('SHEATH_FAULT_'));
+  return Object.fromEntries(asked.map(([name, value = '']) => [name, value]));
 }
 
 /** Where the tests find a real API server; builds it where there is none. */
