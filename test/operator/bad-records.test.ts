@@ -124,7 +124,7 @@ function isOfBad(item: string): boolean {
 /** A node that answers this agent, without an agent of its own. */
 function answer(network: FakeNetwork, { name }: Honest, self: AgentStatus): void {
   const kernel = new FakeKernel(network);
-  kernel.ownKey = key(name);
+  kernel.ownKeys.set(1, key(name));
   const [generation] = self.generations;
   assert.ok(generation);
   kernel.peers.set(generation.publicKey, { generation: 1, device: 'sheath1', since: Date.now() });

@@ -27,9 +27,11 @@ export class FakeKernel {
   readonly items = new Set<string>();
   readonly writes: Change[] = [];
   readonly #network: FakeNetwork;
-  /** Keys of the peers, and our own key. */
   peers = new Map<PublicKey, FakePeer>();
-  ownKey: PublicKey | undefined;
+  /** By generation. */
+  ownKeys = new Map<number, PublicKey>();
+  /** Played by a test: whoever has its key as a peer gets a handshake. */
+  welcomes = false;
   errors: DataplaneError[] = [];
   onChange: (what: string) => void = () => {};
 
@@ -48,7 +50,7 @@ export class FakeKernel {
   reboot(): void {
     this.items.clear();
     this.peers.clear();
-    this.ownKey = undefined;
+    this.ownKeys.clear();
   }
 
   listed(part: Part): string[] {
@@ -57,9 +59,11 @@ export class FakeKernel {
 
   handshakeWith(key: PublicKey): number | undefined {
     const peer = this.peers.get(key);
-    const other = this.#network.kernels.find((kernel) => kernel.ownKey === key);
-    if (peer === undefined || other === undefined || this.ownKey === undefined) return undefined;
-    const back = other.peers.get(this.ownKey);
+    if (peer === undefined) return undefined;
+    const other = this.#network.kernels.find(({ ownKeys }) => [...ownKeys.values()].includes(key));
+    const ours = this.ownKeys.get(peer.generation);
+    if (other === undefined || ours === undefined) return undefined;
+    const back = other.welcomes ? peer : other.peers.get(ours);
     return back === undefined ? undefined : Math.max(peer.since, back.since);
   }
 }
@@ -116,8 +120,9 @@ function apply(kernel: FakeKernel, { plan, privateKey }: DesiredState, changes: 
     if (action === 'add') kernel.items.add(what);
     else kernel.items.delete(what);
   }
-  const [device] = plan.devices;
-  kernel.ownKey = device === undefined ? undefined : privateKey(device.generation).publicKey();
+  kernel.ownKeys = new Map(
+    plan.devices.map(({ generation }) => [generation, privateKey(generation).publicKey()]),
+  );
   const links = plan.peers.flatMap(({ endpoint, links }) => links.map((link) => ({ ...link, endpoint })));
   for (const { publicKey, generation, device, endpoint: address, port } of links) {
     if (kernel.peers.has(publicKey)) continue;
