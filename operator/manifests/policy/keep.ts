@@ -15,14 +15,13 @@ import { list, text, validation } from './cel.ts';
 export const KEEP_PARAM = { name: RESOURCE_NAME, parameterNotFoundAction: 'Allow' } as const;
 
 export function keepPolicy({ namespace }: ManifestOptions): V1ValidatingAdmissionPolicy {
-  const deleting = (group: string, resource: string, names: readonly string[]) => ({
+  const deleting = (group: string, ...resources: readonly string[]) => ({
     apiGroups: [group],
     apiVersions: ['*'],
     operations: ['DELETE'],
-    resources: [resource],
-    resourceNames: [...names],
+    resources: [...resources],
   });
-  const both = [AGENT, CONTROLLER];
+  const names = list([namespace, AGENT, CONTROLLER, EVENTS.name]);
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingAdmissionPolicy',
@@ -32,17 +31,23 @@ export function keepPolicy({ namespace }: ManifestOptions): V1ValidatingAdmissio
       paramKind: { apiVersion: `${GROUP}/${VERSION}`, kind: 'EncryptionMesh' },
       matchConstraints: {
         resourceRules: [
-          deleting('', 'namespaces', [namespace]),
-          deleting('', 'serviceaccounts', both),
-          deleting('rbac.authorization.k8s.io', 'clusterroles', both),
-          deleting('rbac.authorization.k8s.io', 'clusterrolebindings', both),
-          deleting('rbac.authorization.k8s.io', 'roles', [CONTROLLER, EVENTS.name]),
-          deleting('rbac.authorization.k8s.io', 'rolebindings', [CONTROLLER, EVENTS.name]),
-          deleting('apps', 'daemonsets', [AGENT]),
-          deleting('apps', 'deployments', [CONTROLLER]),
+          deleting('', 'namespaces', 'serviceaccounts'),
+          deleting(
+            'rbac.authorization.k8s.io',
+            'clusterroles',
+            'clusterrolebindings',
+            'roles',
+            'rolebindings',
+          ),
+          deleting('apps', 'daemonsets', 'deployments'),
         ],
       },
       matchConditions: [
+        // A request to delete a whole collection names nothing, and is asked again with each object.
+        {
+          name: 'named',
+          expression: `request.name in ${names} || (oldObject != null && oldObject.metadata.name in ${names})`,
+        },
         // Of a Namespace itself, the request names it as its own.
         {
           name: 'ours',
