@@ -9,17 +9,17 @@ import type { LiveConfig } from '../../operator/agent/live.ts';
 import { Mesher } from '../../operator/agent/mesher.ts';
 import { lookIn, Progress, REST } from '../../operator/agent/pace.ts';
 import { Publisher } from '../../operator/agent/publisher.ts';
-import type { KubeClient } from '../../operator/kube/client.ts';
-import { parseNodeMetadata } from '../../operator/kube/node.ts';
 import { ReachedAddresses } from '../../operator/kube/reached.ts';
 import { formatStance } from '../../operator/records/stance.ts';
 import type { Change, Wish } from './api.ts';
+import { modelClient, NEVER } from './client.ts';
 import { ModelDataplane } from './dataplane.ts';
 import { FOLDER } from './disk.ts';
+import { configOf } from './live.ts';
 import type { Machine } from './machine.ts';
+import { Publishing } from './publishing.ts';
 import { ModelRecords } from './records.ts';
 
-const NEVER = new Promise<never>(() => {});
 const DISK_AFTER = 3_000;
 
 export class SimulatedAgent {
@@ -27,7 +27,7 @@ export class SimulatedAgent {
   readonly records: ModelRecords;
   readonly mesher: Mesher;
   readonly kernelLoop: KernelLoop;
-  readonly #publisher: Publisher;
+  readonly #publishing: Publishing;
   readonly #dataplane: ModelDataplane;
   readonly #progress = new Progress();
   #config: LiveConfig;
@@ -35,8 +35,6 @@ export class SimulatedAgent {
   #diskWillDo = false;
   #dirty: ReadonlySet<'turn' | 'look'> = new Set();
   #working = false;
-  #publishing = false;
-  #publishAgain = false;
   #dueAt = Number.POSITIVE_INFINITY;
   #endWatch = () => {};
 
@@ -74,8 +72,8 @@ export class SimulatedAgent {
       },
       onPeer: () => this.#progress.made(clock.now()),
     });
-    const client = this.#client();
-    this.#publisher = new Publisher({ client, node: machine.name, clock, onPublished: () => {} });
+    const client = modelClient(machine.api, machine.name, () => this.#alive);
+    const publisher = new Publisher({ client, node: machine.name, clock, onPublished: () => {} });
     this.mesher = new Mesher({
       live: () => this.#config,
       client,
@@ -83,7 +81,7 @@ export class SimulatedAgent {
       records: this.records,
       keyring,
       kernel: this.kernelLoop,
-      publisher: this.#publisher,
+      publisher,
       clock,
       observe: () => this.#dataplane.observe(),
       kept: disk.knowledge,
@@ -97,6 +95,14 @@ export class SimulatedAgent {
     });
     keyring.touch(clock.now());
     this.#touch = () => keyring.touch(clock.now());
+    this.#publishing = new Publishing({
+      machine,
+      mesher: this.mesher,
+      records: this.records,
+      publisher,
+      alive: () => this.#alive,
+      turnDue: () => this.add('turn'),
+    });
   }
 
   readonly #base: MeshConfig;
@@ -165,7 +171,7 @@ export class SimulatedAgent {
     if (basis === 'nothing' || (basis !== 'api' && !this.#diskWillDo)) return;
     const outcome = await this.mesher.turn();
     if (outcome === undefined) return;
-    void this.#publish();
+    void this.#publishing.go();
     const { clock } = this.machine;
     const waits = [REST, ...outcome.report.pending.map(({ retryAfter }) => retryAfter)];
     if (outcome.nextAt !== undefined) waits.push(Math.max(0, outcome.nextAt - clock.now()));
@@ -194,43 +200,13 @@ export class SimulatedAgent {
     });
   }
 
-  async #publish(): Promise<void> {
-    if (this.#publishing) {
-      this.#publishAgain = true;
-      return;
-    }
-    this.#publishing = true;
-    this.#publishAgain = false;
-    const wait = await this.#publishOnce();
-    this.#publishing = false;
-    if (this.#publishAgain) void this.#publish();
-    else if (wait !== undefined) this.machine.time.after(wait, () => this.#alive && void this.#publish());
-  }
-
-  async #publishOnce(): Promise<number | undefined> {
-    const { wanted } = this.mesher;
-    if (wanted === undefined || this.records.source !== 'api') return undefined;
-    const records = this.records.records();
-    const keyed = records.filter(({ generations }) => generations.length > 0).length;
-    try {
-      const wait = await this.#publisher.publish(wanted, this.records.own(), {
-        nodes: records.length,
-        keyed,
-      });
-      if (wait === undefined && this.mesher.withdrawing) this.add('turn');
-      return wait;
-    } catch {
-      return 500 + this.machine.random() * 500;
-    }
-  }
-
   #event(change: Change): void {
     if (change.type === 'wish') this.#follow(change.wish);
     else {
       this.records.take(change);
       this.#own();
       this.#progress.made(this.machine.clock.now());
-      void this.#publish();
+      void this.#publishing.go();
     }
     this.add('turn');
   }
@@ -267,47 +243,4 @@ export class SimulatedAgent {
     await this.machine.time.sleep(from + this.machine.random() * (to - from));
     if (!this.#alive) await NEVER;
   }
-
-  #client(): KubeClient {
-    const { api, name } = this.machine;
-    const apply = async (
-      _path: string,
-      object: { metadata: { uid: string; annotations: Record<string, string> } },
-    ) => {
-      const { uid, annotations } = object.metadata;
-      const done = api.apply(name, uid, annotations).then(
-        (metadata) => ({ metadata }),
-        (error: unknown) => ({ error }),
-      );
-      const outcome = await done;
-      if (!this.#alive) await NEVER;
-      if ('error' in outcome) throw outcome.error;
-      return { metadata: parseNodeMetadata(outcome) ?? {} };
-    };
-    // What is asked of it here, and no more.
-    return { apply } as unknown as KubeClient;
-  }
-}
-
-const configs = new WeakMap<MeshConfig, Map<string, LiveConfig>>();
-
-/** The same object for the same wish, as the agent's own configuration is. */
-function configOf(base: MeshConfig, wish: Wish, basis: LiveConfig['basis']): LiveConfig {
-  const known = configs.get(base) ?? new Map<string, LiveConfig>();
-  configs.set(base, known);
-  const text = JSON.stringify([wish, basis]);
-  const made = known.get(text);
-  if (made !== undefined) return made;
-  const { passOver, version, ...rest } = wish;
-  const mesh = { ...base, ...rest, rotation: { ...base.rotation, passOver } };
-  // Of the rest nothing is read here.
-  const config = { mesh } as unknown as LiveConfig['config'];
-  const live = {
-    config,
-    facts: { version: '1', observedGeneration: version, cannot: [] },
-    publishFacts: true,
-    basis,
-  };
-  known.set(text, live);
-  return live;
 }

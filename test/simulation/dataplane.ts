@@ -3,7 +3,8 @@ import type { PublicKey } from '../../keys/generation.ts';
 import type { DeviceName, DevicePlan, MeshPlan } from '../../mesh/types.ts';
 import type { Dataplane, DesiredState, Pending, Report } from '../../tunnels/dataplane.ts';
 import { PROVOKING_KEEPALIVE } from '../../tunnels/wireguard/peers.ts';
-import type { Device, Kernel } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
+import type { Device } from './wireguard.ts';
 
 /** Milliseconds without a packet after which a withdrawn device goes. */
 const QUIET = 5_000;

@@ -1,0 +1,43 @@
+/** What WireGuard keeps of devices, peers and sessions. */
+import type { PublicKey } from '../../keys/generation.ts';
+import type { DeviceName, Prefix } from '../../mesh/types.ts';
+import type { Kernel } from './kernel.ts';
+import type { Packet } from './network.ts';
+
+/** One for both ends: who lost it has another, or none. */
+export interface Session {
+  /** Milliseconds of the network's time. */
+  readonly born: number;
+  readonly initiator: Kernel;
+}
+
+export interface Peer {
+  readonly publicKey: PublicKey;
+  readonly node: string;
+  allowedIPs: readonly Prefix[];
+  keepalive: number;
+  /** Of our own clock. */
+  lastHandshake: number | undefined;
+  session: Session | undefined;
+  /** The one before: what was sent on it may still arrive. */
+  former: Session | undefined;
+  /** Made for the other's initiation, and not used before the first packet on it. */
+  next: Session | undefined;
+  /** Our own initiation that waits for its answer; the other's ends it. */
+  asked: object | undefined;
+  received: number;
+  sent: number;
+  /** The newest initiation that was seen, by the clock of whoever made it. */
+  newestInitiation: number;
+  staged: Packet[];
+  /** Until when initiations are tried; and whether one is under way. */
+  tryingUntil: number;
+  trying: boolean;
+}
+
+export interface Device {
+  readonly name: DeviceName;
+  readonly generation: number;
+  publicKey: PublicKey;
+  readonly peers: Map<PublicKey, Peer>;
+}
