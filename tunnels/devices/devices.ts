@@ -16,6 +16,12 @@ export const DEVICE_NAMES = ['sheath0', 'sheath1'] as const satisfies readonly D
 const isAssigned = (address: string) => !address.startsWith('fe80:');
 const isIPv4 = (address: string) => !address.includes(':');
 
+/**
+ * How many times `quiet` a withdrawn device is kept at most: the others have heard by then, also where thousands write one after the
+ * other, and one that sends on nevertheless must not keep this node from switching on again.
+ */
+const LONGEST_QUIET = 60;
+
 /** A live device of ours. */
 export interface LiveDevice {
   readonly plan: DevicePlan;
@@ -35,7 +41,7 @@ export class Devices {
   readonly #options: DevicesOptions;
   /** Generation and MTU of each device that was complete when we last looked. */
   readonly #settled = new Map<DeviceName, { generation: number; mtu: number }>();
-  readonly #silences = new Map<DeviceName, { packets: bigint; since: number }>();
+  readonly #silences = new Map<DeviceName, { packets: bigint; since: number; begun: number }>();
 
   constructor(options: DevicesOptions) {
     this.#options = options;
@@ -173,11 +179,13 @@ export class Devices {
     const { kernel, steady, quiet } = this.#options;
     const packets = await kernel.netlink.packets(link.index);
     const before = this.#silences.get(name);
+    const now = steady();
+    const left = (before?.begun ?? now) + quiet * LONGEST_QUIET - now;
     if (before?.packets !== packets) {
-      this.#silences.set(name, { packets, since: steady() });
-      return quiet;
+      this.#silences.set(name, { packets, since: now, begun: before?.begun ?? now });
+      return Math.max(0, Math.min(quiet, left));
     }
-    return Math.max(0, before.since + quiet - steady());
+    return Math.max(0, Math.min(before.since + quiet - now, left));
   }
 
   async #remove(name: DeviceName, outcome: Outcome): Promise<void> {

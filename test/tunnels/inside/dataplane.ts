@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { Part, Report } from '../../../tunnels/dataplane.ts';
+import { openNetlink } from '../../../tunnels/netlink/rtnetlink.ts';
 import { desired, publicKey, routing } from '../states.ts';
 import { actualLines, expectedLines } from './expected.ts';
 import { nothing, shape, takeBack } from './fixture.ts';
@@ -181,6 +182,26 @@ describe(`dataplane with ${userspace ? 'wireguard-go' : "the kernel's WireGuard"
     wall -= 3_600_000;
     assert.equal((await patient.set(nothing)).pending[0]?.retryAfter, 1000);
     steady += 1000;
+    assert.deepEqual((await patient.set(nothing)).pending, []);
+    assert.equal(snapshot(), before);
+    await patient.close();
+  });
+
+  it('keeps a withdrawn device that somebody goes on sending to for a while, and not for ever', async () => {
+    let steady = 1_000_000;
+    let packets = 0n;
+    const patient = await open({
+      quiet: 5000,
+      steady: () => steady,
+      netlink: () => ({ ...openNetlink(), packets: async () => ++packets }),
+    });
+    await patient.set(desired(shape));
+    for (const left of [300, 150, 4]) {
+      assert.deepEqual((await patient.set(nothing)).pending, [
+        { device: 'sheath1', retryAfter: Math.min(5000, left * 1000) },
+      ]);
+      steady += left === 150 ? 146_000 : 150_000;
+    }
     assert.deepEqual((await patient.set(nothing)).pending, []);
     assert.equal(snapshot(), before);
     await patient.close();
