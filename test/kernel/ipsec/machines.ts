@@ -6,7 +6,7 @@
  *   pod3 ─ 10.244.3.2 ─ n3 ─ 192.0.2.3 ─┘
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -83,8 +83,10 @@ export class Machine {
     return readFileSync(`${this.folder}/charon.log`, 'utf8');
   }
 
+  /** 0: there is none. */
   charonPid(): number {
-    return Number.parseInt(readFileSync(`${this.folder}/ipsec/charon.pid`, 'utf8'), 10);
+    const path = `${this.folder}/ipsec/charon.pid`;
+    return existsSync(path) ? Number.parseInt(readFileSync(path, 'utf8'), 10) : 0;
   }
 
   /** Kernel counters of what IPsec refused, those that are not 0. */
