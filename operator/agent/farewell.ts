@@ -15,6 +15,8 @@ export const PATIENCE = 40_000;
 export const ALONE = 10_000;
 /** Milliseconds for what is left then. */
 const LAST = 12_000;
+/** With whom all is deleted at once, the signal may come before the news that the resource goes; milliseconds that a shut door waits for it. */
+export const NEWS = 3_000;
 const LOOK = 200;
 
 export interface Leaving {
@@ -22,6 +24,8 @@ export interface Leaving {
   readonly leaving: () => boolean;
   /** Whether the kernel has nothing of ours any more. */
   readonly off: () => boolean;
+  /** Whether the door is shut. */
+  readonly shut: () => boolean;
   /** Whether the API server takes nothing from us any more. */
   readonly muted: () => boolean;
   readonly dataplane: Dataplane;
@@ -30,10 +34,14 @@ export interface Leaving {
 }
 
 /** Aborts when the agent is to end: with `signal`, or later when all goes. */
-export function farewell(signal: AbortSignal, { leaving, off, muted, clock, log }: Leaving): AbortSignal {
+export function farewell(
+  signal: AbortSignal,
+  { leaving, off, shut, muted, clock, log }: Leaving,
+): AbortSignal {
   const ending = new AbortController();
   const end = async (): Promise<void> => {
     const since = clock.now();
+    while (shut() && !leaving() && remaining(since, NEWS, clock.now()) > 0) await pause(clock, LOOK);
     if (leaving() && !off())
       log.info({ event: 'leave' }, 'the resource is being deleted: the agent takes everything back first');
     const patience = () => remaining(since, muted() ? ALONE : PATIENCE, clock.now());

@@ -109,6 +109,7 @@ function partingOf(
       const { devices, pending, door } = kernel.report;
       return devices.length === 0 && pending.length === 0 && door?.shut !== true;
     },
+    shut: () => kernel.report.door?.shut === true,
     muted: () => REFUSED.includes(publisher.status.reason?.code ?? ''),
     dataplane,
     clock,

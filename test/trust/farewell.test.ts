@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ALONE, farewell, type Leaving, lastRites, PATIENCE } from '../../operator/agent/farewell.ts';
+import { ALONE, farewell, type Leaving, lastRites, NEWS, PATIENCE } from '../../operator/agent/farewell.ts';
 import { createLog } from '../../operator/log.ts';
 import type { Dataplane, DesiredState, Report } from '../../tunnels/dataplane.ts';
 import { settle, VirtualClock } from '../operator/virtual-clock.ts';
@@ -27,10 +27,11 @@ function dataplane(silence: number): { readonly asked: DesiredState[]; readonly 
 
 describe('what SIGTERM means to an agent', () => {
   let clock: VirtualClock;
-  let state: { leaving: boolean; off: boolean; muted: boolean };
+  let state: { leaving: boolean; off: boolean; shut: boolean; muted: boolean };
   const leaving = (more: Partial<Leaving> = {}): Leaving => ({
     leaving: () => state.leaving,
     off: () => state.off,
+    shut: () => state.shut,
     muted: () => state.muted,
     dataplane: dataplane(0).dataplane,
     clock,
@@ -40,7 +41,7 @@ describe('what SIGTERM means to an agent', () => {
 
   beforeEach(() => {
     clock = new VirtualClock();
-    state = { leaving: false, off: false, muted: false };
+    state = { leaving: false, off: false, shut: false, muted: false };
   });
 
   it('ends it at once, and leaves the kernel alone, when nothing is being deleted', async () => {
@@ -53,6 +54,25 @@ describe('what SIGTERM means to an agent', () => {
     assert.equal(end.aborted, true);
     assert.equal(await lastRites(leaving(kernel)), false);
     assert.deepEqual(kernel.asked, []);
+  });
+
+  it('waits behind a shut door for the news that the resource goes, which may come after the signal', async () => {
+    state.shut = true;
+    const news = new AbortController();
+    const end = farewell(news.signal, leaving());
+    news.abort();
+    await clock.advance(NEWS - 500);
+    state.leaving = true;
+    await clock.advance(10_000);
+    assert.equal(end.aborted, false);
+    state.leaving = false;
+    const none = new AbortController();
+    const other = farewell(none.signal, leaving());
+    none.abort();
+    await clock.advance(NEWS - 500);
+    assert.equal(other.aborted, false);
+    await clock.advance(1_000);
+    assert.equal(other.aborted, true);
   });
 
   it('lets it go on until all is taken back when the resource is being deleted', async () => {
