@@ -2,7 +2,7 @@
 import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import { formatAgent } from '../../mesh/published.ts';
 import { formatAnnotations } from '../../mesh/record.ts';
-import { IN_CLEAR, isPublished, type Stance } from '../../mesh/stance.ts';
+import { adding, IN_CLEAR, isPublished, type Stance } from '../../mesh/stance.ts';
 import type { AgentFacts, Mode, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
 
@@ -35,7 +35,10 @@ export class Announcement {
     this.#ready = this.#readyNow(stance, report);
     const generations = self.generations.filter(({ number }) => this.#ready.has(number));
     if (generations.length === 0) return;
-    const sending = self.sending.filter((number) => number === IN_CLEAR || this.#ready.has(number));
+    const promised = self.sending.filter((number) => number === IN_CLEAR || this.#ready.has(number));
+    // The door that was to keep it from sending in clear is not shut.
+    const open = stance.mode === 'strict' && mode !== 'strict';
+    const sending = open ? adding(promised, IN_CLEAR) : promised;
     this.wanted = formatAnnotations({ ...self, generations, sending, agent });
   }
 

@@ -4,8 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Keyring } from '../../keys/keyring.ts';
+import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import { adopt, type Stance } from '../../mesh/stance.ts';
 import type { MeshPlan, Observation } from '../../mesh/types.ts';
+import { Announcement } from '../../operator/agent/announcement.ts';
 import { ClockGuard } from '../../operator/agent/clock-guard.ts';
 import { Silences } from '../../operator/agent/silences.ts';
 import { CLUSTER_PACE, shareOf, WriteShare } from '../../operator/agent/write-share.ts';
@@ -40,6 +42,33 @@ describe('the silence of a generation that is to go', () => {
     assert.deepEqual(at(5000, seen(1, 'n3')), { since: 5000, until: 5000 });
     assert.deepEqual(at(4500, seen(1, 'n3')), { since: 4500, until: 4500 }, 'the clock was set back');
     assert.equal(silences.list.get(7), undefined);
+  });
+});
+
+describe('what a node says of itself', () => {
+  const make = (shut: boolean) => {
+    const announcement = new Announcement();
+    announcement.make({
+      self: record(1, { held: [7] }),
+      stance: stanceOf([7], [7], { mode: 'strict' }),
+      report: {
+        changes: [],
+        errors: [],
+        pending: [],
+        devices: [{ name: 'sheath1', generation: 7, implementation: 'kernel', mtu: 1420, port: 51831 }],
+        door: { shut, dropped: [] },
+      },
+      facts: { version: '1', cannot: [] },
+      publishFacts: true,
+    });
+    const { [ANNOTATIONS.sending]: sending, [ANNOTATIONS.agent]: agent = '' } = announcement.wanted ?? {};
+    return { sending, mode: parseAgentMode(agent) };
+  };
+  const parseAgentMode = (text: string): unknown => (JSON.parse(text) as { mode?: unknown }).mode;
+
+  it('is that it may send in clear, as long as the door is not shut that is to keep it from that', () => {
+    assert.deepEqual(make(true), { sending: '7', mode: 'strict' });
+    assert.deepEqual(make(false), { sending: '0,7', mode: 'permissive' });
   });
 });
 
