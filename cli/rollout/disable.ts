@@ -4,6 +4,7 @@ import { RolloutCluster, type Snapshot } from './cluster.ts';
 import { confirm, type Question } from './confirm.ts';
 import { judge } from './goal.ts';
 import { type RolloutFlags, timeoutOf } from './options.ts';
+import { notCounted } from './pass-over.ts';
 import { finish, type RolloutResult } from './result.ts';
 import { waitFor } from './wait.ts';
 import { changeSpec } from './write.ts';
@@ -52,11 +53,18 @@ export async function switchOff(
       waiting: stragglers,
     };
   }
-  const { reached, took, progress } = await waitFor(cluster, { goal, timeout, ableOnly: false }, context);
+  const waited = await waitFor(cluster, { goal, timeout, ableOnly: false }, context);
+  const { reached, took, progress } = waited;
   const message = reached
     ? `off: no Node of ${progress.total} holds keys`
     : `NOT all off: ${progress.total - progress.done} of ${progress.total} Nodes still take part`;
-  return { message, changed, reached, took, waiting: progress.stragglers };
+  return {
+    message: message + notCounted(waited.snapshot),
+    changed,
+    reached,
+    took,
+    waiting: progress.stragglers,
+  };
 }
 
 function questions({ mesh, nodes }: Snapshot): readonly Question[] {

@@ -8,8 +8,10 @@ import { RolloutCluster, type Snapshot, selected } from './cluster.ts';
 import { confirm } from './confirm.ts';
 import { preflight } from './goal.ts';
 import { type RolloutFlags, timeoutOf } from './options.ts';
+import { notCounted } from './pass-over.ts';
 import { proposeClusterPrefixes } from './propose.ts';
 import { finish, type RolloutResult } from './result.ts';
+import { leftOut, members, wished } from './selection.ts';
 import { type Waited, waitFor } from './wait.ts';
 import { changeSpec, difference } from './write.ts';
 
@@ -35,8 +37,10 @@ export async function enable(flags: EnableFlags, context: Context): Promise<void
     keepScope(snapshot, wish);
     const unable = checkNodes(snapshot, wish, flags);
     const changed = difference(wish, snapshot.mesh?.spec ?? {});
-    if (flags.dryRun === true) return await finish(dryRun(changed, unable, snapshot), flags, context);
-    await ask({ changed, snapshot, flags }, context);
+    const left = leftOut(snapshot, wish);
+    if (flags.dryRun === true)
+      return await finish(dryRun({ changed, unable, left, of: members(snapshot, wish) }), flags, context);
+    await ask({ changed, snapshot, left, flags }, context);
     await finish(
       await carryOut({ cluster, snapshot, wish, unable, timeout, flags }, context),
       flags,
@@ -55,9 +59,7 @@ function wishOf(flags: EnableFlags): Spec {
     encryption: flags.encryption,
     ...(flags.strict === true ? { mode: 'strict' } : flags.permissive === true ? { mode: 'permissive' } : {}),
     ...(flags.scope === undefined ? {} : { scope: flags.scope }),
-    ...(flags.nodes === undefined
-      ? {}
-      : { nodeSelector: flags.nodes === 'all' ? {} : fromText('nodeSelector', flags.nodes) }),
+    ...(flags.nodes === undefined ? {} : { nodeSelector: selectorOf(flags.nodes) }),
     ...(flags.clusterPrefixes === undefined
       ? {}
       : { clusterPrefixes: fromText('clusterPrefixes', flags.clusterPrefixes) }),
@@ -67,6 +69,14 @@ function wishOf(flags: EnableFlags): Spec {
   const [issue] = parsed.error.issues;
   const flag = issue?.path[0] === 'nodeSelector' ? '--nodes' : '--cluster-prefixes';
   throw usageError(`${flag}: ${issue?.message ?? 'not understood'}`);
+}
+
+/** A variable that is empty in somebody's script is no wish for every node. @throws CliError `USAGE` */
+function selectorOf(text: string): unknown {
+  const selector = text === 'all' ? {} : fromText('nodeSelector', text);
+  if (typeof selector === 'object' && (text === 'all' || Object.keys(selector ?? {}).length > 0))
+    return selector;
+  throw usageError(`--nodes "${text}": expected labels like pool=blue,tier=web, or all`);
 }
 
 function fromText(path: string, text: string): unknown {
@@ -101,8 +111,7 @@ function keepScope({ mesh }: Snapshot, wish: Spec): void {
 
 /** Who cannot take part. @throws CliError `NODES_UNABLE` unless that was allowed */
 function checkNodes(snapshot: Snapshot, wish: Spec, flags: EnableFlags): readonly Straggler[] {
-  const mesh = snapshot.mesh ?? { ...NO_MESH };
-  const asWished = { ...snapshot, mesh: { ...mesh, spec: { ...mesh.spec, ...wish } } };
+  const asWished = wished(snapshot, wish);
   if (selected(asWished).length === 0)
     throw usageError(
       `no Node is selected${flags.nodes === undefined ? '' : ` by --nodes ${flags.nodes}`}: nothing would be encrypted`,
@@ -118,35 +127,34 @@ function checkNodes(snapshot: Snapshot, wish: Spec, flags: EnableFlags): readonl
   );
 }
 
-const NO_MESH = {
-  apiVersion: 'sheath.dev/v1alpha1',
-  kind: 'EncryptionMesh',
-  metadata: { name: 'default' },
-  spec: {},
-} as const;
+interface DryRun {
+  readonly changed: RolloutResult['changed'];
+  readonly unable: readonly Straggler[];
+  readonly left: readonly string[];
+  readonly of: string;
+}
 
-function dryRun(
-  changed: RolloutResult['changed'],
-  waiting: readonly Straggler[],
-  snapshot: Snapshot,
-): RolloutResult {
+function dryRun({ changed, unable, left, of }: DryRun): RolloutResult {
   const what = Object.keys(changed).length === 0 ? 'nothing' : JSON.stringify(changed);
-  return {
-    message: `would change ${what} for ${snapshot.nodes.length} Nodes; nothing was changed`,
-    changed,
-    waiting,
-  };
+  const out = left.length === 0 ? '' : `, and leave out ${left.join(', ')}`;
+  return { message: `would change ${what} for ${of}${out}; nothing was changed`, changed, waiting: unable };
 }
 
 interface Asked {
   readonly changed: RolloutResult['changed'];
   readonly snapshot: Snapshot;
+  readonly left: readonly string[];
   readonly flags: EnableFlags;
 }
 
-/** Only what can cost somebody traffic is asked about: a door that shuts, or one that opens. */
-async function ask({ changed, snapshot, flags }: Asked, context: Context): Promise<void> {
-  if (flags.yes === true || changed.mode === undefined) return;
+/** Only what can cost somebody traffic is asked about: a door that shuts, or one that opens, and who goes back into clear. */
+async function ask({ changed, snapshot, left, flags }: Asked, context: Context): Promise<void> {
+  if (flags.yes === true) return;
+  if (left.length > 0) {
+    const text = `${left.length} Nodes that are encrypted now would be left out (${left.slice(0, 5).join(', ')}${left.length > 5 ? ', ...' : ''}): what they send will be in clear, and strict nodes drop it.`;
+    await confirm([{ text, answer: 'leave out' }], context);
+  }
+  if (changed.mode === undefined) return;
   const opens = snapshot.mesh?.spec.mode === 'strict';
   if (changed.mode === 'strict')
     await confirm(
@@ -202,9 +210,9 @@ async function carryOut(work: Work, context: Context): Promise<RolloutResult> {
   const waited = await wait(wish.mode === 'strict' ? 'strict' : 'encrypted');
   const { done, total } = waited.progress;
   const message = waited.reached
-    ? `encrypted: ${done} of ${total} Nodes`
+    ? `encrypted: ${done} of ${total} Nodes${wish.mode === 'strict' ? ', doors shut' : ''}`
     : `NOT all encrypted: ${done} of ${total} Nodes`;
-  return { ...outcome(waited, stuck), message, changed };
+  return { ...outcome(waited, stuck), message: message + notCounted(waited.snapshot), changed };
 }
 
 function outcome({ reached, took, progress }: Waited, stuck: readonly Straggler[]) {

@@ -62,7 +62,11 @@ function behind({ name: node, record }: RolloutNode, wanted: number): Straggler 
   if (observed === undefined || observed >= wanted) return undefined;
   const refused = record.agent?.cannot.find((text) => text.startsWith('config: '));
   if (refused !== undefined) return { node, stuck: true, reason: `cannot do ${refused}` };
-  return { node, stuck: false, reason: 'its agent has not taken in the change yet' };
+  return {
+    node,
+    stuck: false,
+    reason: `its agent has not taken in the change yet: is ${node} up, and its agent running?`,
+  };
 }
 
 function judgeRotation({ mesh }: Snapshot, nodes: readonly RolloutNode[], generation: number): Progress {

@@ -25,7 +25,9 @@ export async function finish(
   { output }: OutputOptions,
   context: Context,
 ): Promise<void> {
-  context.out.write(await render(result, { output, text: () => formatResult(result, context) }));
+  const { took, ...rest } = result;
+  const value = { ...rest, ...(took === undefined ? {} : { took: Math.round(took) }) };
+  context.out.write(await render(value, { output, text: () => formatResult(result, context) }));
   context.exitCode = result.reached === false ? EXIT.wrong : EXIT.well;
 }
 

@@ -1,13 +1,13 @@
 /** `sheath rotate`: one generation more, never two at once. */
 import { KubeError } from '../../operator/kube/errors.ts';
 import type { Context } from '../context.ts';
-import { CliError, EXIT, usageError } from '../exit.ts';
+import { CliError, EXIT } from '../exit.ts';
 import { RolloutCluster, type Snapshot } from './cluster.ts';
 import { judge } from './goal.ts';
 import { type RolloutFlags, timeoutOf } from './options.ts';
+import { notCounted, passOver } from './pass-over.ts';
 import { finish, type RolloutResult } from './result.ts';
 import { type Waited, waitFor } from './wait.ts';
-import { changeSpec } from './write.ts';
 
 export interface RotateFlags extends RolloutFlags {
   readonly passOver?: readonly string[];
@@ -20,9 +20,7 @@ export async function rotate(flags: RotateFlags, context: Context): Promise<void
   try {
     const until = performance.now() + timeout;
     const work = { cluster, flags, until };
-    const passed = await passOver(work);
-    const generation = await begin(work, context);
-    await finish(await follow({ ...work, generation, passed }, context), flags, context);
+    await finish((await goOn(work, context)) ?? (await rotateOnce(work, context)), flags, context);
   } finally {
     cluster.close();
   }
@@ -35,16 +33,37 @@ interface Work {
   readonly until: number;
 }
 
-/** Before anything else: a rotation that is under way may wait for these. */
-async function passOver({ cluster, flags }: Work): Promise<RolloutResult['changed']> {
-  if (flags.passOver === undefined) return {};
+/** Whom `--pass-over` names is what something under way waits for: that goes on, and nothing else is begun. Undefined: nothing was. */
+async function goOn(work: Work, context: Context): Promise<RolloutResult | undefined> {
+  const { cluster, flags } = work;
+  if (flags.passOver === undefined) return undefined;
+  const passed = await passOver(cluster, flags.passOver);
   const snapshot = await cluster.snapshot();
-  const unknown = flags.passOver.find((name) => !snapshot.nodes.some((node) => node.name === name));
-  if (unknown !== undefined)
-    throw usageError(`--pass-over ${unknown}: there is no such Node, so nobody waits for it`);
-  const spec = requireEnabled(snapshot).spec;
-  const names = [...new Set([...(spec.rotation?.passOver ?? []), ...flags.passOver])].sort();
-  return changeSpec(cluster, snapshot, { rotation: { ...spec.rotation, passOver: names } });
+  if ((snapshot.mesh?.spec.encryption ?? 'none') === 'none')
+    return {
+      message: `encryption is off, so no keys are changed${notCounted(snapshot)}`,
+      changed: passed,
+      waiting: [],
+    };
+  const generation = newest(snapshot);
+  const { stragglers } = judge(snapshot, { kind: 'rotated', generation }, { ableOnly: false });
+  if (stragglers.length === 0) return undefined;
+  if (flags.wait === true) return follow({ ...work, generation, changed: passed }, context);
+  return {
+    message: `the rotation to generation ${generation} goes on${notCounted(snapshot)}`,
+    changed: passed,
+    waiting: stragglers,
+  };
+}
+
+async function rotateOnce(work: Work, context: Context): Promise<RolloutResult> {
+  const generation = await begin(work, context);
+  if (work.flags.wait === true) return follow({ ...work, generation, changed: { generation } }, context);
+  return {
+    message: `rotating to generation ${generation}; 'sheath status --cluster' tells how far it is`,
+    changed: { generation },
+    waiting: [],
+  };
 }
 
 /** The generation that was begun. Whoever comes second waits for the first, or is told to. */
@@ -110,20 +129,13 @@ function wait({ cluster, until }: Work, generation: number, context: Context): P
 }
 
 async function follow(
-  work: Work & { readonly generation: number; readonly passed: RolloutResult['changed'] },
+  work: Work & Pick<RolloutResult, 'changed'> & { readonly generation: number },
   context: Context,
 ): Promise<RolloutResult> {
-  const { generation, passed, flags } = work;
-  const changed = { ...passed, generation };
-  if (flags.wait !== true)
-    return {
-      message: `rotating to generation ${generation}; 'sheath status --cluster' tells how far it is`,
-      changed,
-      waiting: [],
-    };
-  const { reached, took, progress } = await wait(work, generation, context);
+  const { generation, changed } = work;
+  const { reached, took, progress, snapshot } = await wait(work, generation, context);
   const message = reached
     ? `rotated to generation ${generation}: ${progress.total} Nodes, the old keys are withdrawn`
     : `NOT yet rotated to generation ${generation}: ${progress.done} of ${progress.total} Nodes; it goes on in the cluster`;
-  return { message, changed, reached, took, waiting: progress.stragglers };
+  return { message: message + notCounted(snapshot), changed, reached, took, waiting: progress.stragglers };
 }

@@ -36,7 +36,7 @@ export async function waitFor(
   let last: { snapshot: Snapshot; progress: Progress } | undefined;
   try {
     for (;;) {
-      requireGoingOn(context);
+      requireGoingOn(context, options.goal);
       last = (await lookOnce(cluster, options, screen)) ?? last;
       const took = performance.now() - startedAt;
       if (last !== undefined && last.progress.stragglers.length === 0)
@@ -73,10 +73,12 @@ async function lookOnce(
   }
 }
 
-function requireGoingOn({ signal }: Context): void {
+function requireGoingOn({ signal }: Context, goal: Goal): void {
   if (!signal.aborted) return;
   throw new CliError(
-    'stopped waiting; what was begun goes on in the cluster: see kubectl get encryptionmesh, or the same command again',
+    goal.kind === 'rotated'
+      ? `stopped waiting; the rotation to generation ${goal.generation} goes on in the cluster: see 'sheath status --cluster'; 'sheath rotate' again would be one more`
+      : 'stopped waiting; what was begun goes on in the cluster: see kubectl get encryptionmesh, or the same command again',
     { code: 'INTERRUPTED', exitCode: EXIT.wrong },
   );
 }

@@ -67,7 +67,7 @@ describe('enable, rotate and disable', () => {
     await scene.puppets.says('n2', { generations: [1], sending: [0, 1] });
     const { out, err, code } = await scene.run('enable', '--wait', '--timeout', '1s');
     assert.match(out, /^NOT all encrypted: 2 of 3 Nodes/);
-    assert.match(out, /n2: still sends in clear .*sheath\s+peers n2/s);
+    assert.match(out, /n2: still sends in clear .*sheath\s+peers --cluster n2/s);
     assert.match(err, /2\/3 encrypted/);
     assert.equal(code, 1);
   });
@@ -113,6 +113,30 @@ describe('enable, rotate and disable', () => {
     });
   });
 
+  it('take no empty or wrong selector for every node', async () => {
+    scene = await Scene.set();
+    for (const nodes of ['', ' ', 'a=b=c', 'blue']) {
+      const { err, code } = await scene.run('enable', '--nodes', nodes, '--yes');
+      assert.match(err, /expected labels like pool=blue,tier=web, or all/);
+      assert.equal(code, 2);
+    }
+    await assert.rejects(scene.puppets.spec());
+  });
+
+  it('ask before a narrower selector sends nodes back into clear', async () => {
+    scene = await Scene.set(ON);
+    await scene.puppets.addNode('n4', { pool: 'blue' });
+    await scene.puppets.says('n4', ON);
+    await scene.puppets.setSpec({ encryption: 'wireguard' });
+    const dry = await scene.run('enable', '--nodes', 'pool=blue', '--dry-run');
+    assert.match(dry.out, /for 1 of 4 Nodes, and leave out n1, n2, n3; nothing was changed/);
+    const { err, code } = await scene.run('enable', '--nodes', 'pool=blue');
+    assert.match(err, /3 Nodes that are encrypted now would be left out \(n1, n2, n3\).*--yes/);
+    assert.equal(code, 2);
+    assert.deepEqual(await scene.puppets.spec(), { encryption: 'wireguard' });
+    assert.equal((await scene.run('enable', '--nodes', 'pool=blue', '--yes', '--wait')).code, 0);
+  });
+
   it('shut no door before nobody sends in clear any more', async () => {
     scene = await Scene.set();
     const modes: unknown[] = [];
@@ -133,7 +157,7 @@ describe('enable, rotate and disable', () => {
       '10.244.0.0/16',
     );
     assert.equal(code, 0, err);
-    assert.match(out, /^encrypted: 3 of 3/);
+    assert.match(out, /^encrypted: 3 of 3 Nodes, doors shut/);
     assert.deepEqual(modes, ['permissive', 'strict']);
   });
 
@@ -161,7 +185,7 @@ describe('enable, rotate and disable', () => {
   it('change nothing on a dry run', async () => {
     scene = await Scene.set();
     const { out, code } = await scene.run('enable', '--dry-run');
-    assert.match(out, /^would change {"encryption":"wireguard"} for 3 Nodes; nothing was changed/);
+    assert.match(out, /^would change {"encryption":"wireguard"} for 3 of 3 Nodes; nothing was changed/);
     assert.equal(code, 0);
     await assert.rejects(scene.puppets.spec());
   });
@@ -226,6 +250,55 @@ describe('enable, rotate and disable', () => {
     assert.equal(code, 0, err);
     assert.match(out, /^rotated to generation 3: 2 Nodes/);
     assert.deepEqual((await scene.puppets.spec()).rotation, { passOver: ['n3'] });
+  });
+
+  it('go on with the rotation that a dead node holds up, and begin no other', async () => {
+    scene = await Scene.set({ generations: [1, 2], sending: [1, 2] });
+    await scene.puppets.says('n3', ON);
+    await scene.puppets.setSpec({ encryption: 'wireguard', generation: 2, rotation: { drain: '5s' } });
+    const held = await scene.run('rotate');
+    assert.match(held.err, /n3 has no key of generation 2 yet: is n3 up/);
+    scene.follow(async (spec) => {
+      if (JSON.stringify(spec.rotation)?.includes('n3') !== true) return;
+      for (const name of ['n1', 'n2']) await scene.puppets.says(name, { generations: [2], sending: [2] });
+    });
+    const { out, code, err } = await scene.run('rotate', '--pass-over', 'n3', '--wait');
+    assert.equal(code, 0, err);
+    assert.match(out, /^rotated to generation 2: 2 Nodes.*; not counted: n3 \(spec.rotation.passOver\)/);
+    const { generation, rotation } = await scene.puppets.spec();
+    assert.deepEqual([generation, rotation], [2, { drain: '5s', passOver: ['n3'] }]);
+  });
+
+  it('pass over a node that holds up switching off, and count all again', async () => {
+    scene = await Scene.set();
+    await scene.puppets.says('n3', ON);
+    await scene.puppets.setSpec({ encryption: 'none', generation: 2 });
+    const passed = await scene.run('rotate', '--pass-over', 'n3');
+    assert.match(passed.out, /^encryption is off, so no keys are changed; not counted: n3/);
+    assert.equal(passed.code, 0);
+    const off = await scene.run('disable', '--wait', '--timeout', '1s');
+    assert.match(off.out, /^off: no Node of 2 holds keys; not counted: n3/);
+    assert.equal(off.code, 0);
+    assert.equal((await scene.run('rotate', '--pass-over', 'none')).code, 0);
+    assert.deepEqual(await scene.puppets.spec(), { encryption: 'none', generation: 2, rotation: {} });
+    assert.equal((await scene.run('disable', '--wait', '--timeout', '1s')).code, 1);
+  });
+
+  it('say what goes on when somebody stops to wait', async () => {
+    scene = await Scene.set({ generations: [1, 2], sending: [1, 2] });
+    await scene.puppets.setSpec({ encryption: 'wireguard', generation: 2 });
+    const argv = ['--kubeconfig', scene.puppets.kubeconfig, '--wait'];
+    const stop = () => ({ signal: AbortSignal.timeout(700) });
+    const rotate = await sheath(['rotate', ...argv], stop());
+    assert.match(
+      rotate.err,
+      /the rotation to generation 2 goes on .*'sheath rotate' again would be one more/,
+    );
+    assert.equal(rotate.code, 1);
+    await scene.puppets.says('n1', { generations: [1, 2], sending: [0, 1, 2] });
+    const enable = await sheath(['enable', ...argv], stop());
+    assert.match(enable.err, /what was begun goes on in the cluster: .* the same command again/);
+    assert.equal((await scene.puppets.spec()).generation, 2);
   });
 
   it('do not rotate what is off', async () => {
