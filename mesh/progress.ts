@@ -50,7 +50,7 @@ export function notEncrypted(node: NodeOnItsWay, encryption: 'wireguard' | 'ipse
   if (!record.sending.includes(0) && record.sending.length > 0) return undefined;
   return waits(
     record,
-    `still sends in clear to peers that it has no handshake with: see 'sheath peers ${record.name}'`,
+    `still sends in clear to peers that it has no handshake with: see 'sheath peers --cluster ${record.name}'`,
   );
 }
 
@@ -96,6 +96,7 @@ export function rotation({ records, wanted, passOver = [] }: RotationInput): Rot
   const to = Math.max(wanted ?? 0, newestOfMost(holders));
   const steps = holders.map((record) => ({ record, step: stepOf(record, to) }));
   const counted = steps.filter(({ record }) => !passOver.includes(record.name));
+  const last = counted.find(({ step }) => step === 'behind')?.record.name;
   if (counted.every(({ step }) => step === 'withdrawn')) return undefined;
   const atLeast = (...wantedSteps: readonly Step[]) =>
     steps.filter(({ step }) => wantedSteps.includes(step)).length;
@@ -111,7 +112,7 @@ export function rotation({ records, wanted, passOver = [] }: RotationInput): Rot
     withdrawn: atLeast('withdrawn'),
     stragglers: counted
       .toSorted((a, b) => ORDER.indexOf(a.step) - ORDER.indexOf(b.step))
-      .flatMap(({ record, step }) => (step === 'withdrawn' ? [] : [behind(record, step, to)])),
+      .flatMap(({ record, step }) => (step === 'withdrawn' ? [] : [behind(record, step, { to, last })])),
   };
 }
 
@@ -141,14 +142,21 @@ function stepOf({ generations, sending }: ProgressRecord, to: number): Step {
   return generations.some(({ number }) => number < to) ? 'switched' : 'withdrawn';
 }
 
-function behind(record: ProgressRecord, step: Step, to: number): Straggler {
+/** `last`: one that has no key of `to` yet, and so gets what is sent to it on an older one. */
+function behind(
+  record: ProgressRecord,
+  step: Step,
+  { to, last }: { readonly to: number; readonly last: string | undefined },
+): Straggler {
   const { name } = record;
   if (step === 'behind')
     return waits(record, `has no key of generation ${to} yet: is ${name} up, and its agent running?`);
   if (step === 'published')
     return waits(
       record,
-      `still sends on an older generation: a peer has not answered on ${to}; see 'sheath peers ${name}'`,
+      last === undefined
+        ? `still sends on an older generation: a peer has not answered on ${to} yet; see 'sheath peers --cluster ${name}'`
+        : `still sends on an older generation: ${last} has no key of ${to} yet`,
     );
   return waits(record, 'keeps the older key until nobody sends on it and it has been silent');
 }

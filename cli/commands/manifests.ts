@@ -88,8 +88,8 @@ async function choose(options: Options): Promise<ManifestOptions> {
     throw usageError(`${needs} needs --cluster-prefixes, the ranges that all pods come from`);
   return {
     namespace: matching('--namespace', options.namespace, LABEL),
-    image: matching('--image', options.image, /^\S+$/),
-    replicas: Number(matching('--replicas', options.replicas, /^[1-9]\d?$/)),
+    image: matching('--image', options.image, IMAGE),
+    replicas: Number(matching('--replicas', options.replicas, REPLICAS)),
     logLevel: options.logLevel,
     prefixSource: options.prefixesSource,
     clusterPrefixes,
@@ -122,11 +122,20 @@ async function prefixes(flag: string, text: string | undefined): Promise<readonl
     });
 }
 
-/** RFC 1123. */
-const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+interface Form {
+  readonly pattern: RegExp;
+  readonly expected: string;
+}
 
-function matching(flag: string, text: string, pattern: RegExp): string {
-  if (!pattern.test(text)) throw usageError(`${flag} ${JSON.stringify(text)}: expected ${pattern.source}`);
+const LABEL: Form = {
+  pattern: /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+  expected: 'at most 63 of a-z, 0-9 and -, with a letter or digit at both ends (RFC 1123)',
+};
+const IMAGE: Form = { pattern: /^\S+$/, expected: 'an image like registry.example/sheath:0.1.0' };
+const REPLICAS: Form = { pattern: /^[1-9]\d?$/, expected: 'a number from 1 to 99' };
+
+function matching(flag: string, text: string, { pattern, expected }: Form): string {
+  if (!pattern.test(text)) throw usageError(`${flag} ${JSON.stringify(text)}: expected ${expected}`);
   return text;
 }
 

@@ -58,9 +58,13 @@ async function takeNode(
       return config ? formatConfig(status.config, view) : formatStatus(status, view);
     },
   });
-  const { state, peers, problems, refused } = status;
+  const { state, mode, rotation, waiting = [], peers, problems, refused } = status;
   const key = JSON.stringify([
     state,
+    mode,
+    rotation,
+    waiting.map(({ node, code }) => [node, code]),
+    config ? status.config : [],
     peers.map((peer) => [peer.node, peer.state, peer.reason?.code]),
     problems.map((problem) => [problem.node, problem.code]),
     refused.map((refusal) => [refusal.node, refusal.code]),

@@ -1,4 +1,5 @@
 /** `sheath status --cluster` and `sheath plan --cluster` in words. Pure. */
+import { rotation } from '../../mesh/progress.ts';
 import type { MeshPlan, Refusal } from '../../mesh/types.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import type { Cluster, ClusterNode } from '../sources/cluster.ts';
@@ -29,6 +30,7 @@ export function clusterKey({ nodes, refused }: ClusterReport): string {
   const states = nodes.map(({ node, record, agent }) => [
     node,
     record.generations.map(({ number }) => number),
+    record.sending,
     agent.answered ? [agent.status.state, agent.status.problems.map(({ code }) => code)] : 'silent',
   ]);
   return JSON.stringify([states, refused.map(({ node, code }) => [node, code])]);
@@ -36,7 +38,12 @@ export function clusterKey({ nodes, refused }: ClusterReport): string {
 
 /** One line with the answer, then the troubles; with `wide` every node. */
 export function formatCluster(report: ClusterReport, view: View): string {
-  const lines = [clusterVerdict(report, view), ...troubles(report, view), ...policyNote(report, view)];
+  const lines = [
+    clusterVerdict(report, view),
+    ...troubles(report, view),
+    ...rotationNote(report, view),
+    ...policyNote(report, view),
+  ];
   const table = view.wide
     ? `\n${renderTable(report.nodes, { columns: columns(view), paint: view.paint })}`
     : '';
@@ -46,6 +53,24 @@ export function formatCluster(report: ClusterReport, view: View): string {
 /** Nothing is wrong without it, as long as nobody means harm. */
 function policyNote({ admissionPolicy }: ClusterReport, view: View): readonly string[] {
   return admissionPolicy?.state === 'absent' ? [entry(`note: ${admissionPolicy.reason}`, view)] : [];
+}
+
+/** From the records alone: it is there without a controller too. */
+function rotationNote({ nodes, spec }: ClusterReport, view: View): readonly string[] {
+  const records = nodes.map(({ record }) => record);
+  const passOver = spec?.rotation?.passOver ?? [];
+  const found = spec === undefined ? undefined : rotation({ records, wanted: spec.generation, passOver });
+  if (found === undefined) return [];
+  const { from, to, total, published, switched, withdrawn, stragglers } = found;
+  const [first] = stragglers;
+  const who = first === undefined ? '' : `; ${first.node}: ${first.reason}`;
+  const more = stragglers.length > 1 ? `; and ${stragglers.length - 1} more` : '';
+  return [
+    entry(
+      `note: rotates from generation ${from} to ${to}: of ${total} Nodes ${published} published, ${switched} switched, ${withdrawn} withdrawn${who}${more}`,
+      view,
+    ),
+  ];
 }
 
 /** The settings of every node whose agent answers. */
@@ -102,7 +127,8 @@ function nodeTrouble(
 ): readonly string[] {
   if (!agent.answered) {
     const published = record.generations.length === 0 ? 'published no key' : 'published its keys';
-    return [entry(`${node}: ${published}, but ${agent.reason}`, view)];
+    const joint = record.generations.length === 0 ? 'and' : 'but';
+    return [entry(`${node}: ${published}, ${joint} ${agent.reason}`, view)];
   }
   const isTold = (claim: Refusal | undefined) =>
     refused.some((each) => each.node === claim?.node && each.code === claim.code);

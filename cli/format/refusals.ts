@@ -1,7 +1,15 @@
 import type { ProblemCode, Refusal } from '../../mesh/types.ts';
 
-/** What a Node has not said yet is no claim that somebody refuses: its line among the peers tells of it. */
-const ABSENCES: readonly ProblemCode[] = ['NO_COMMON_GENERATION', 'NO_COMMON_FAMILY', 'ENDPOINT_MISSING'];
+/**
+ * What a Node has not said yet, or offers besides in the words of a newer version, is no claim that somebody refuses: where it costs
+ * the tunnel, its line among the peers tells of it.
+ */
+const ABSENCES: readonly ProblemCode[] = [
+  'NO_COMMON_GENERATION',
+  'NO_COMMON_FAMILY',
+  'ENDPOINT_MISSING',
+  'DRIVER_UNKNOWN',
+];
 
 export function isClaim({ code }: Refusal): boolean {
   return !ABSENCES.includes(code);

@@ -86,7 +86,7 @@ function plaintextReason(status: AgentStatus): string {
   const origin = status.config.encryption;
   const from =
     origin === undefined || origin.source === 'default' ? 'by default' : `by ${origin.name ?? origin.source}`;
-  return `encryption is none (${from}); switch it on with --encryption wireguard`;
+  return `encryption is none (${from}); switch it on with sheath enable`;
 }
 
 export interface Entry {

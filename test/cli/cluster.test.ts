@@ -53,6 +53,18 @@ describe('status of the cluster', () => {
     assert.equal(code, 0);
   });
 
+  it('tells how far a rotation is, from the records alone, and who holds it up', async () => {
+    const both = `[${[1, 2].map((n) => `{"generation":${n},"driver":"wireguard","publicKey":"${key(n)}","port":51830}`)}]`;
+    const rotating = annotations(2, { 'sheath.dev/generations': both, 'sheath.dev/sending': '1,2' });
+    const nodes = withNode({ name: 'n2', annotations: rotating, agent: agentOf('n2', ['n1', 'n3']) });
+    const api = await startFakeApi(nodes, { spec: { generation: 2 } });
+    const { out } = await sheath(['status', '--kubeconfig', api.kubeconfig]).finally(() => void api.close());
+    assert.match(
+      out.replace(/\s+/g, ' '),
+      /note: rotates from generation 1 to 2: of 3 Nodes 1 published, 0 switched, 0 withdrawn; n1: has no key of generation 2 yet: is n1 up, and its agent running\?; and 2 more/,
+    );
+  });
+
   it('judges claims by the ranges that the EncryptionMesh names', async () => {
     const n3 = annotations(3, { 'sheath.dev/prefixes': '10.99.3.0/24' });
     const nodes = withNode({ name: 'n3', annotations: n3, agent: agentOf('n3', ['n1', 'n2']) });
@@ -116,7 +128,7 @@ NOT all encrypted: 2 of 3 Nodes
     const { out, code } = await ask([...nodes, { name: 'n4' }], 'status');
     assert.match(out, /^NOT all encrypted: 2 of 4 Nodes, 2 could not be asked$/m);
     assert.match(out, /^ {2}n3: published its keys, but its agent agent-n3 does not answer: /m);
-    assert.match(out, /^ {2}n4: published no key, but no agent's pod in sheath-system runs there$/m);
+    assert.match(out, /^ {2}n4: published no key, and no agent's pod in sheath-system runs there$/m);
     assert.equal(code, 1);
   });
 

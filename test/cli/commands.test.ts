@@ -116,6 +116,22 @@ describe('status of a node', () => {
     }));
 });
 
+describe('status, watched', () => {
+  it('tells when a rotation comes, although all stays encrypted', async () => {
+    const rotating = status({ rotation: { from: 1, to: 2, phase: 'switching' }, waiting: [] });
+    const answers: Record<string, unknown> = { '/status': status() };
+    const agent = await startFakeAgent(answers);
+    setTimeout(() => {
+      answers['/status'] = rotating;
+    }, 500);
+    const signal = AbortSignal.timeout(2500);
+    const { out } = await sheath(['status', '--watch', '--run-dir', agent.runDir], { signal }).finally(
+      () => void agent.close(),
+    );
+    assert.match(out, /goes from generation 1 to 2: peer by peer/);
+  });
+});
+
 describe('peers of a node', () => {
   it('ends with 0 when all are routed, with 1 when not', async () => {
     await withAgent(status(), async (runDir) => {

@@ -17,6 +17,14 @@ const cases: readonly { name: string; in: AgentStatus; well: boolean; want: stri
     want: 'Encrypted: n1 to all 2 peers, wireguard generation 1, permissive, for 12m\n',
   },
   {
+    name: 'a newer agent offers a driver that this version does not know',
+    in: status({
+      refused: [{ node: 'n3', uid: 'u3', code: 'DRIVER_UNKNOWN', message: 'has driver "masque"' }],
+    }),
+    well: true,
+    want: 'Encrypted: n1 to all 2 peers, wireguard generation 1, permissive, for 12m\n',
+  },
+  {
     name: 'one node alone',
     in: status({ state: 'alone', peers: [] }),
     well: true,
@@ -110,7 +118,7 @@ NOT encrypted: n1, not selected by nodeSelector {"matchLabels":{"pool":"blue"}} 
     }),
     well: false,
     want: `\
-NOT encrypted: n1, encryption is none (by /etc/sheath.yaml:3); switch it on with --encryption wireguard, for 12m
+NOT encrypted: n1, encryption is none (by /etc/sheath.yaml:3); switch it on with sheath enable, for 12m
 `,
   },
   {
