@@ -81,13 +81,24 @@ interface Rollout {
 /** Its flags are those of `sheath NAME`; nobody is asked, and it waits. */
 function addRollout(command: Command, { name, load }: Rollout, context: Context): void {
   named(command)
-    .description(`As 'sheath ${name} --wait', of the lab: its flags after --.`)
+    .description(`As 'sheath ${name} --wait', of the lab, with its flags.`)
     .argument('[flags...]')
+    .allowUnknownOption()
     .action(async (flags: string[], { name: lab }: Named) => {
       const { openLab } = await import('../../lab/nodes/folder.ts');
       const { kubeconfig } = await openLab(lab);
       const { Command: Program } = await import('commander');
-      const program = new Program(name).exitOverride();
+      const program = new Program(name).exitOverride().configureOutput({
+        writeOut: (text) => void context.out.write(text),
+        writeErr: (text) => void context.err.write(text),
+        outputError: (text, write) =>
+          write(
+            `sheath: ${text
+              .trim()
+              .replace(/^error: /, '')
+              .replace(/\.$/, '')}; see 'sheath ${name} --help'\n`,
+          ),
+      });
       (await load()).register(program, context);
       await program.parseAsync(['--kubeconfig', kubeconfig, '--yes', '--wait', ...flags], { from: 'user' });
     });

@@ -49,7 +49,13 @@ export async function meshSpec(target: ApiTarget): Promise<Spec> {
 /** What the agents of the lab are told now. */
 export async function currentEncryption(lab: Lab): Promise<Encryption> {
   if (lab.spec.through === 'flag') return lab.spec.encryption;
-  return (await meshSpec(await apiTarget(lab.kubeconfig))).encryption ?? 'none';
+  const target = await apiTarget(lab.kubeconfig);
+  const spec = await meshSpec(target).catch((error: unknown) => {
+    // As after 'sheath uninstall'.
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  });
+  return spec?.encryption ?? 'none';
 }
 
 async function installKind(lab: Lab, target: ApiTarget): Promise<void> {

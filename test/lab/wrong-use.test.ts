@@ -14,6 +14,14 @@ import { sheath } from '../cli/run.ts';
 
 const NAME = 'labwrong';
 
+describe('sheath lab enable, rotate and disable', () => {
+  it('say in one line which flag is wrong, whatever stands before it', async () => {
+    const { code, err } = await sheath(['lab', 'enable', '--name', 'nolab', '--nodes', 'pool=blue']);
+    assert.equal(code, 2);
+    assert.match(err, /^sheath: there is no lab "nolab": [^\n]*\n$/);
+  });
+});
+
 describe('sheath lab up says in one line what cannot be, and builds nothing', () => {
   const cases = [
     { argv: ['--nodes', '1000'], code: 2, says: /a lab has 1 to 200 nodes, not 1000$/ },
