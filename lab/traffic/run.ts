@@ -221,16 +221,27 @@ async function openAll(chosen: readonly Pair[]): Promise<ReadonlyMap<string, Soc
     for (const end of [pair.one, pair.other]) ends.set(end, [...(ends.get(end) ?? []), pair]);
   }
   const sockets = new Map<string, Socket>();
-  for (const [end, mine] of ends) {
-    const wanted = mine.map(({ family, port }) => ({ address: addressOf(end, family), port }));
-    for (const [at, socket] of (await bindIn(end.netns, wanted)).entries()) {
-      const pair = mine[at];
-      // ECONNREFUSED and the like on a connected socket: the packet is counted as lost.
-      socket.on('error', () => undefined);
-      if (pair) sockets.set(socketKey(end, pair), socket);
+  try {
+    for (const [end, mine] of ends) {
+      for (const [pair, socket] of await openOf(end, mine)) sockets.set(socketKey(end, pair), socket);
     }
+  } catch (error) {
+    // They would keep this process alive.
+    for (const socket of sockets.values()) socket.close();
+    throw error;
   }
   return sockets;
+}
+
+async function openOf(end: Endpoint, mine: readonly Pair[]): Promise<readonly (readonly [Pair, Socket])[]> {
+  const wanted = mine.map(({ family, port }) => ({ address: addressOf(end, family), port }));
+  const opened = await bindIn(end.netns, wanted);
+  return opened.flatMap((socket, at) => {
+    // ECONNREFUSED and the like on a connected socket: the packet is counted as lost.
+    socket.on('error', () => undefined);
+    const pair = mine[at];
+    return pair === undefined ? [] : [[pair, socket] as const];
+  });
 }
 
 function socketKey(end: Endpoint, pair: Pair): string {

@@ -1,5 +1,4 @@
 /** Faults on real parts. Each is over when its function resolves. */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Keyring, type KeyringEntry } from '../../../keys/keyring.ts';
 import { bindIn } from '../../../lab/namespace-sockets.ts';
@@ -8,14 +7,14 @@ import { apiPid, startApi, stopApi } from '../../../lab/nodes/api.ts';
 import { type Lab, nodeFolders } from '../../../lab/nodes/folder.ts';
 import { killNode, runInNode, startNode } from '../../../lab/nodes/lab.ts';
 import { cutOff } from '../../../lab/nodes/network.ts';
-import { run } from '../../../lab/processes.ts';
+import { keysFolder } from '../../../operator/agent/folders.ts';
 import { initiation } from './initiation.ts';
 import { type Fault, lanes, type Schedule } from './schedule.ts';
 
 const HOUR = 3_600_000;
 const PORT = 51_830;
 /** Milliseconds. */
-const ANSWER_WITHIN = 300;
+const ANSWER_WITHIN = 2000;
 
 /** Resolves when all of it is over. @param rebooted told of a node that came back, as soon as its agent was started */
 export async function inject(
@@ -79,12 +78,9 @@ export async function livedAhead(lab: Lab, name: string): Promise<number> {
   await killNode(lab, name, 'agent');
   const { state } = nodeFolders(lab, name);
   const then = Date.now() + HOUR;
-  const answers = await Promise.all(
-    Keyring.open(join(state, 'keys'))
-      .list()
-      .map((key) => greetOthers(lab, name, { key, time: then })),
-  );
-  await run(['touch', '-d', new Date(then).toISOString(), join(state, 'records.json')]);
+  const keyring = Keyring.open(keysFolder(state));
+  keyring.touch(then);
+  const answers = await Promise.all(keyring.list().map((key) => greetOthers(lab, name, { key, time: then })));
   return answers.reduce((sum, count) => sum + count, 0);
 }
 
@@ -107,14 +103,17 @@ async function greetOthers(lab: Lab, name: string, { key, time }: Greeting): Pro
   socket?.on('message', (message, { address }) => {
     if (message[0] === 2) answered.add(address);
   });
+  let asked = 0;
   for (const { name: other } of lab.topology.members) {
     if (other === name) continue;
     const shown = await runInNode(lab, other, ['wg', 'show', device, 'public-key']).catch(() => '');
     const to = shown.trim();
     if (to === '') continue;
     socket?.send(initiation({ from: privateKey, to, time }), port, addressOf(lab, other));
+    asked += 1;
   }
-  await sleep(ANSWER_WITHIN);
+  const deadline = performance.now() + ANSWER_WITHIN;
+  while (answered.size < asked && performance.now() < deadline) await sleep(20);
   socket?.close();
   return answered.size;
 }
