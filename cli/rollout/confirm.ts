@@ -10,9 +10,10 @@ export async function confirm(questions: readonly Question[], context: Context):
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     for (const { text, answer } of questions) {
-      const given = await terminal.question(`${text} Type '${answer}' to go on: `, {
-        signal: context.signal,
-      });
+      // Ctrl-C and Ctrl-D are a no as well.
+      const given = await terminal
+        .question(`${text} Type '${answer}' to go on: `, { signal: context.signal })
+        .catch(() => '\n');
       if (given.trim() !== answer)
         throw new CliError('nothing was changed', { code: 'DECLINED', exitCode: EXIT.wrong });
     }
