@@ -4,7 +4,7 @@ import { RolloutCluster, type Snapshot } from './cluster.ts';
 import { confirm, type Question } from './confirm.ts';
 import { judge } from './goal.ts';
 import { type RolloutFlags, timeoutOf } from './options.ts';
-import { notCounted } from './pass-over.ts';
+import { notCounted, wayPast } from './pass-over.ts';
 import { finish, type RolloutResult } from './result.ts';
 import { waitFor } from './wait.ts';
 import { changeSpec } from './write.ts';
@@ -57,7 +57,7 @@ export async function switchOff(
   const { reached, took, progress } = waited;
   const message = reached
     ? `off: no Node of ${progress.total} holds keys`
-    : `NOT all off: ${progress.total - progress.done} of ${progress.total} Nodes still take part`;
+    : `NOT all off: ${progress.total - progress.done} of ${progress.total} Nodes still take part${wayPast(progress.stragglers)}`;
   return {
     message: message + notCounted(waited.snapshot),
     changed,

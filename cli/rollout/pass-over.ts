@@ -1,4 +1,6 @@
 /** Nodes that nobody waits for: `spec.rotation.passOver`. They stay in it until a person takes them out. */
+
+import type { Straggler } from '../../mesh/progress.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import { CliError, EXIT, usageError } from '../exit.ts';
 import type { RolloutCluster, Snapshot } from './cluster.ts';
@@ -46,6 +48,13 @@ function requireNodes({ nodes }: Snapshot, names: readonly string[]): void {
   const unknown = names.find((name) => name !== NOBODY && !nodes.some((node) => node.name === name));
   if (unknown !== undefined)
     throw usageError(`--pass-over ${unknown}: there is no such Node, so nobody waits for it`);
+}
+
+/** The way past whoever is waited for, as the end of a sentence. Pure. */
+export function wayPast([first]: readonly Straggler[]): string {
+  return first === undefined
+    ? ''
+    : `; one that is gone for good is passed over with 'sheath rotate --pass-over ${first.node}'`;
 }
 
 /** Who is not counted in a result, as the end of its sentence; empty: all are. Pure. */

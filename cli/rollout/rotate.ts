@@ -5,7 +5,7 @@ import { CliError, EXIT } from '../exit.ts';
 import { RolloutCluster, type Snapshot } from './cluster.ts';
 import { judge } from './goal.ts';
 import { type RolloutFlags, timeoutOf } from './options.ts';
-import { notCounted, passOver } from './pass-over.ts';
+import { notCounted, passOver, wayPast } from './pass-over.ts';
 import { finish, type RolloutResult } from './result.ts';
 import { type Waited, waitFor } from './wait.ts';
 
@@ -136,6 +136,6 @@ async function follow(
   const { reached, took, progress, snapshot } = await wait(work, generation, context);
   const message = reached
     ? `rotated to generation ${generation}: ${progress.total} Nodes, the old keys are withdrawn`
-    : `NOT yet rotated to generation ${generation}: ${progress.done} of ${progress.total} Nodes; it goes on in the cluster`;
+    : `NOT yet rotated to generation ${generation}: ${progress.done} of ${progress.total} Nodes; it goes on in the cluster${wayPast(progress.stragglers)}`;
   return { message: message + notCounted(snapshot), changed, reached, took, waiting: progress.stragglers };
 }
