@@ -72,7 +72,7 @@ async function silence(lab: Lab, lasts: number): Promise<void> {
 
 /**
  * Leaves everything as if this node had lived with its clock an hour ahead: its disk knows of that time, and its peers saw handshakes of
- * then, so that they refuse all that its keys say now. @returns how many peers answered such a handshake
+ * then, so that they refuse those that it begins with its keys now. @returns how many peers answered such a handshake
  */
 export async function livedAhead(lab: Lab, name: string): Promise<number> {
   await killNode(lab, name, 'agent');
