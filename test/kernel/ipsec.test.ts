@@ -139,6 +139,9 @@ describe('IPsec, three nodes', function () {
     });
     assert.ok(changes.every(({ repaired }) => repaired));
     assert.equal(await traffic(1), 0);
+    n1().on('ip link del sheath1');
+    await n1().set(shapeOf(n1()));
+    await eventually(async () => assert.equal(await traffic(1), 0));
     n1().on('ip xfrm state flush');
     await established(7, n1());
     await eventually(async () => assert.equal(await traffic(1), 0));

@@ -59,11 +59,6 @@ export class Charon {
     return 'started';
   }
 
-  /** Whether it accepts connections. */
-  async running(): Promise<boolean> {
-    return this.#answers();
-  }
-
   /** Ends it: it tells its peers, and takes its states out of the kernel. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');

@@ -43,7 +43,8 @@ export class ConnectionTable {
   async read(client: Vici, generation: number): Promise<void> {
     const all = await listConnections(client);
     const own = namePrefix(generation);
-    this.#delta.read(new Map([...all].filter(([name]) => name.startsWith(own))));
+    const loaded = [...all].filter(([name]) => name.startsWith(own));
+    this.#delta.read(new Map(loaded.map(([name, { child }]) => [name, child])));
     this.#keys = new Set(listAt(await client.request('get-keys'), 'keys'));
   }
 

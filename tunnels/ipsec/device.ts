@@ -10,6 +10,7 @@ import type { CharonConfig } from './charon.ts';
 import { interfaceId, keyOf } from './connection.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { Daemon } from './daemon.ts';
+import { troubleOf } from './errors.ts';
 import type { Keeper } from './keeper.ts';
 import { linkOf, type WantedLink, type Way } from './link.ts';
 import { PolicyTable } from './policy-table.ts';
@@ -62,10 +63,6 @@ export class DeviceState {
     this.#policies = new PolicyTable(name, options.xfrm);
   }
 
-  get ownKey(): PublicKey | undefined {
-    return this.#ownKey;
-  }
-
   get disturbed(): boolean {
     const another = this.#epoch !== this.#options.daemon.epoch;
     return another || this.#connections.disturbed || this.#policies.disturbed;
@@ -93,7 +90,7 @@ export class DeviceState {
   }
 
   async configure(request: DeviceRequest, outcome: Outcome): Promise<void> {
-    if (this.#trouble !== undefined) outcome.failed(refused('device', this.#name, this.#trouble));
+    if (this.#trouble !== undefined) outcome.failed(troubleOf(this.#name, this.#trouble));
     else await this.#load(request, outcome);
     await this.#policies.add(outcome);
     this.#options.keeper.watch(this.#name, {

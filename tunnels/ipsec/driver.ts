@@ -74,13 +74,8 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
     disturbed: (device) => states.get(device)?.disturbed ?? false,
     async release(device, generation) {
       if ((await kernel.link(device))?.kind !== 'xfrm') return;
-      const ownKey = states.get(device)?.ownKey;
       forget(device);
-      await releaseGeneration(generation, {
-        daemon,
-        xfrm: xfrm(),
-        ...(ownKey === undefined ? {} : { ownKey }),
-      });
+      await releaseGeneration(generation, { daemon, xfrm: xfrm() });
     },
     forget,
     close: () => {

@@ -1,7 +1,6 @@
 /** Takes back what a generation has in charon and in the kernel: connections, SAs, its key, policies and states. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PublicKey } from '../../keys/generation.ts';
-import { interfaceId, namePrefix } from './connection.ts';
+import { interfaceId, keyOf, namePrefix } from './connection.ts';
 import type { Daemon } from './daemon.ts';
 import { charonKeyId } from './key-encoding.ts';
 import { listConnections, listSas } from './security.ts';
@@ -14,7 +13,6 @@ const STEP = 50;
 export interface ReleaseOptions {
   readonly daemon: Daemon;
   readonly xfrm: Xfrm;
-  readonly ownKey?: PublicKey;
 }
 
 /** A charon of ours that has nothing left to do is ended. */
@@ -34,18 +32,20 @@ export async function releaseGeneration(generation: number, options: ReleaseOpti
   if ((await daemon.alive()) && (await listConnections(daemon.client)).size === 0) await daemon.stop();
 }
 
-async function releaseCharon(generation: number, { daemon, ownKey }: ReleaseOptions): Promise<void> {
+async function releaseCharon(generation: number, { daemon }: ReleaseOptions): Promise<void> {
   const { client } = daemon;
   const own = namePrefix(generation);
   // What is refused is gone already, or goes with charon.
   const ask = (command: string, message: Record<string, string>) =>
     client.request(command, message).catch(() => undefined);
-  const names = new Set((await listConnections(client)).keys());
-  for (const { name } of await listSas(client)) names.add(name);
+  const loaded = [...(await listConnections(client))].filter(([name]) => name.startsWith(own));
+  const names = new Set(loaded.map(([name]) => name));
+  for (const { name } of await listSas(client)) if (name.startsWith(own)) names.add(name);
   for (const name of names) {
-    if (!name.startsWith(own)) continue;
     await ask('unload-conn', { name });
     await ask('terminate', { ike: name, timeout: '-1' });
   }
-  if (ownKey !== undefined) await ask('unload-key', { id: charonKeyId(ownKey) });
+  // Whoever loaded it may be gone: the connections tell which it was.
+  const keys = new Set(loaded.flatMap(([, { localId }]) => keyOf(localId) ?? []));
+  for (const key of keys) await ask('unload-key', { id: charonKeyId(key) });
 }

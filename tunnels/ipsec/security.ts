@@ -45,15 +45,24 @@ export async function listSas(client: Vici, name?: string): Promise<IkeSa[]> {
   return found;
 }
 
-/** Names of loaded connections of ours, and of the child of each. */
-export async function listConnections(client: Vici): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
+export interface LoadedConnection {
+  /** Name of its child. */
+  readonly child: string;
+  /** Our identity in it. */
+  readonly localId: string;
+}
+
+/** Loaded connections of ours, by name. */
+export async function listConnections(client: Vici): Promise<Map<string, LoadedConnection>> {
+  const found = new Map<string, LoadedConnection>();
   await client.stream('list-conns', 'list-conn', {
     onEvent: (event) => {
       for (const [name, section] of sectionsOf(event)) {
         if (!name.startsWith(NAME_PREFIX)) continue;
-        const children = sectionsOf(sectionAt(section, 'children'));
-        found.set(name, children.map(([child]) => child).join(' '));
+        const children = sectionsOf(sectionAt(section, 'children')).map(([child]) => child);
+        const [local] = sectionsOf(section).filter(([part]) => part.startsWith('local-'));
+        const localId = local === undefined ? undefined : textAt(local[1], 'id');
+        found.set(name, { child: children.join(' '), localId: localId ?? '' });
       }
     },
   });

@@ -40,10 +40,16 @@ export class Machine {
     return sh(`ip netns exec ${this.name} sh -c '${script.replaceAll("'", "'\\''")}'`);
   }
 
-  start(): void {
+  /** @param vici socket of a charon that is not the dataplane's own */
+  start(vici?: string): void {
     const script = join(import.meta.dirname, 'node.ts');
     const args = ['--conditions=source', '--disable-warning=ExperimentalWarning', script, this.folder];
-    const command = [process.execPath, ...args, JSON.stringify(this.#settings)];
+    const command = [
+      process.execPath,
+      ...args,
+      JSON.stringify(this.#settings),
+      ...(vici === undefined ? [] : [vici]),
+    ];
     sh(`mkdir -p -m 0700 ${this.folder}/state`);
     const child = spawn('ip', ['netns', 'exec', this.name, ...command], {
       stdio: ['pipe', 'pipe', 'inherit'],

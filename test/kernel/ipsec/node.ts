@@ -5,13 +5,13 @@ import type { DesiredState } from '../../../tunnels/dataplane.ts';
 import type { IpsecSettings } from '../../../tunnels/ipsec/settings.ts';
 import { type IpsecShape, ipsecDesired } from './shape.ts';
 
-const [folder = '', settings = ''] = process.argv.slice(2);
+const [folder = '', settings = '', vici] = process.argv.slice(2);
 const dataplane = await createDataplane({
   stateDir: `${folder}/state`,
   userspace: 'never',
   quiet: 0,
   ipsec: {
-    folder: `${folder}/ipsec`,
+    ...(vici === undefined ? { folder: `${folder}/ipsec` } : { vici }),
     log: { path: `${folder}/charon.log`, level: 1 },
     settings: () => JSON.parse(settings) as IpsecSettings,
   },
