@@ -12,7 +12,7 @@ import { config } from './cluster.ts';
 
 export const privateKey = PrivateKey.generate();
 
-const noEvidence: Evidence = { nodes: new Map(), keyHolders: new Map() };
+const noEvidence: Evidence = { nodes: new Map(), keyHolders: new Map(), endpointHolders: new Map() };
 
 export function established(names: readonly string[]): ReadonlyMap<string, PeerStatus> {
   return new Map(

@@ -10,7 +10,7 @@ import { median, row } from './rows.ts';
 
 const TURNS = 40;
 const START = 1e12;
-const evidence = { nodes: new Map(), keyHolders: new Map() };
+const evidence = { nodes: new Map(), keyHolders: new Map(), endpointHolders: new Map() };
 const deviceMtu = new Map<DeviceName, number>([['sheath1', 1420]]);
 
 const all = Array.from({ length: 5000 }, (_, index) => metadataOf(SELF + 1 + index));

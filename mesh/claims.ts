@@ -7,7 +7,8 @@
  *
  *   1. vouched for: a prefix inside the Node's `spec.podCIDRs`, an endpoint among its `status.addresses`
  *   2. not covering: a prefix that swallows claims of two or more other Nodes is heard after theirs
- *   3. older: the Node's creation time, then its uid
+ *   3. proved: an endpoint at which the Node answers, for `status.addresses` is but the kubelet's word
+ *   4. older: the Node's creation time, then its uid
  *
  * A claim stands unless one that stands already contends with it. A refused claim therefore takes nothing from anybody.
  */
@@ -21,11 +22,11 @@ export type Claim = Range & { readonly owner: NodeRecord } & (
     | { readonly kind: 'endpoint'; readonly text: Address }
   );
 
-/** A claim that does not stand, the one that stands in its way, and by which of the three rules. */
+/** A claim that does not stand, the one that stands in its way, and by which of the rules. */
 export interface Defeat {
   readonly claim: Claim;
   readonly winner: Claim;
-  readonly rule: 'vouched' | 'covering' | 'older';
+  readonly rule: 'vouched' | 'covering' | 'proved' | 'older';
 }
 
 export interface Judgement {
@@ -130,16 +131,23 @@ interface Rank {
   readonly claim: Claim;
   readonly vouched: boolean;
   readonly covering: boolean;
+  readonly proved: boolean;
 }
 
 function rank(claim: Claim, covered: Contentions['covered'], evidence: Evidence): Rank {
-  return { claim, vouched: isVouched(claim, evidence), covering: covered.get(claim) === 'several' };
+  return {
+    claim,
+    vouched: isVouched(claim, evidence),
+    covering: covered.get(claim) === 'several',
+    proved: claim.kind === 'endpoint' && evidence.endpointHolders.get(claim.text) === claim.owner.uid,
+  };
 }
 
 function compareRanks(a: Rank, b: Rank): number {
   return (
     Number(b.vouched) - Number(a.vouched) ||
     Number(a.covering) - Number(b.covering) ||
+    Number(b.proved) - Number(a.proved) ||
     compareAge(a.claim.owner, b.claim.owner) ||
     compareRanges(a.claim, b.claim)
   );
@@ -147,7 +155,8 @@ function compareRanks(a: Rank, b: Rank): number {
 
 function decidedBy(winner: Rank, loser: Rank): Defeat['rule'] {
   if (winner.vouched !== loser.vouched) return 'vouched';
-  return winner.covering !== loser.covering ? 'covering' : 'older';
+  if (winner.covering !== loser.covering) return 'covering';
+  return winner.proved !== loser.proved ? 'proved' : 'older';
 }
 
 /** The older Node first; of two made in the same second, the lower uid. */

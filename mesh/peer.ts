@@ -142,6 +142,7 @@ function refusalOf({ claim, winner, rule }: Defeat): Refusal {
   const why = {
     vouched: `for which the API server vouches (${winner.kind === 'prefix' ? 'spec.podCIDRs' : 'status.addresses'})`,
     covering: 'and it covers claims of several Nodes',
+    proved: 'and that Node answers there',
     older: 'and that Node is the older one',
   }[rule];
   return {
@@ -150,5 +151,6 @@ function refusalOf({ claim, winner, rule }: Defeat): Refusal {
     code: claim.kind === 'prefix' ? 'PREFIX_CLAIMED' : 'ENDPOINT_CLAIMED',
     message: `${claim.text} contends with ${winner.text} of ${winner.owner.name}, ${why}`,
     inFavourOf: winner.owner.name,
+    ...(claim.kind === 'endpoint' ? { endpoint: claim.text } : {}),
   };
 }

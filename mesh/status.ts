@@ -13,7 +13,7 @@ import type { PublicKey } from '../keys/generation.ts';
 import { compareText } from './address.ts';
 import { type Scene, type Seen, type StatusInput, type View, viewOf } from './peer-view.ts';
 import { refusedStatus } from './refused-status.ts';
-import type { MeshPlan, Observation, PeerPlan, PeerState, PeerStatus } from './types.ts';
+import type { Address, MeshPlan, Observation, PeerPlan, PeerState, PeerStatus } from './types.ts';
 import { judge } from './verdict.ts';
 
 export type { StatusInput } from './peer-view.ts';
@@ -81,6 +81,8 @@ function peerStatus(scene: Scene, peer: PeerPlan): PeerStatus {
     sentBytes: seen?.sentBytes ?? 0,
   };
   if (seen?.lastHandshake !== undefined) status.lastHandshake = seen.lastHandshake;
+  const answersAt = provedAddress(view);
+  if (answersAt !== undefined) status.answersAt = answersAt;
   if (seen !== undefined) status.observedAt = scene.now;
   if (mtu !== undefined) status.mtu = mtu;
   if (unansweredSince !== undefined) status.unansweredSince = unansweredSince;
@@ -88,6 +90,19 @@ function peerStatus(scene: Scene, peer: PeerPlan): PeerStatus {
   if (keptUntil !== undefined) status.routeKeptUntil = keptUntil;
   if (reason !== undefined) status.reason = reason;
   return status;
+}
+
+/**
+ * An endpoint that we wrote proves nothing before a packet came from it: WireGuard counts it when a handshake was made since a look that
+ * saw it already. What a former agent left is believed; IPsec's is the address that the handshake was made with.
+ */
+function provedAddress(view: View): Address | undefined {
+  const { link, seen, established, last, before } = view;
+  const address = seen?.endpoint?.address;
+  if (!established || seen?.lastHandshake === undefined || address === undefined) return undefined;
+  if (link.driver === 'ipsec' || last === undefined || last.answersAt === address) return address;
+  const renewed = before !== undefined && seen.lastHandshake > (before.observedAt ?? 0);
+  return renewed && before.endpoint === endpointText(view) ? address : undefined;
 }
 
 function endpointText({ peer, link, seen }: View): string {

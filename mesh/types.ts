@@ -85,6 +85,8 @@ export interface Evidence {
   readonly nodes: ReadonlyMap<string, VouchedNode>;
   /** By public key: the uid of the Node that proved to own it, or that is being tried. */
   readonly keyHolders: ReadonlyMap<PublicKey, string>;
+  /** By endpoint that several claim: the uid of the Node that answers there. */
+  readonly endpointHolders: ReadonlyMap<Address, string>;
 }
 
 export interface VouchedNode {
@@ -168,6 +170,8 @@ export interface Refusal extends Problem {
   readonly inFavourOf?: string;
   /** The key that is claimed (`KEY_CLAIMED`): what `evidence.keyHolders` is asked for. */
   readonly publicKey?: PublicKey;
+  /** The address that is claimed (`ENDPOINT_CLAIMED`): what `evidence.endpointHolders` is asked for. */
+  readonly endpoint?: Address;
 }
 
 /** What a driver read from the kernel about one link of a peer. */
@@ -199,6 +203,8 @@ export interface PeerStatus {
   readonly generation?: number;
   readonly driver?: 'wireguard' | 'ipsec';
   readonly endpoint?: string;
+  /** Where it proved itself: a handshake was made while its packets came from there, and they still do. */
+  readonly answersAt?: Address;
   readonly publicKey?: PublicKey;
   /** Milliseconds since the epoch. */
   readonly lastHandshake?: number;

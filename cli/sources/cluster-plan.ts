@@ -8,7 +8,7 @@ import { isClaim, refusedClaims } from '../format/refusals.ts';
 import type { Cluster, ClusterNode } from './cluster.ts';
 
 /** The Nodes' specs are not read here: a claim that only they decide shows as refused, with its reason. */
-const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map() };
+const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map(), endpointHolders: new Map() };
 
 /** What one node would hold of the others, were it up to date. */
 export function planOf(self: NodeRecord, cluster: Cluster): MeshPlan {

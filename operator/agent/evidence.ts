@@ -25,7 +25,7 @@ const PACE = 10_000;
 /** Milliseconds between two readings of Nodes whose claims go on to contend, where pods vouch for them: those come and go. */
 export const PODS_PACE = 60_000;
 
-export const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map() };
+export const NO_EVIDENCE: Evidence = { nodes: new Map(), keyHolders: new Map(), endpointHolders: new Map() };
 
 export interface Question {
   /** Of which Nodes. */
@@ -149,15 +149,18 @@ function claimsText({ endpoints, prefixes }: NodeRecord): string {
   return `${endpoints.join()} ${prefixes.join()}`;
 }
 
-/** Without Nodes that are gone; the same value when there are none. */
+/** Without Nodes that are gone, and without endpoints that their holders no longer claim; the same value when there are none. */
 export function forgetGone(evidence: Evidence, records: readonly NodeRecord[]): Evidence {
-  const { nodes, keyHolders } = evidence;
-  if (nodes.size === 0 && keyHolders.size === 0) return evidence;
-  const uids = new Set(records.map((record) => record.uid));
-  const gone = [...nodes.keys(), ...keyHolders.values()].some((uid) => !uids.has(uid));
-  if (!gone) return evidence;
+  const { nodes, keyHolders, endpointHolders } = evidence;
+  if (nodes.size + keyHolders.size + endpointHolders.size === 0) return evidence;
+  const byUid = new Map(records.map((record) => [record.uid, record]));
+  const claims = ([address, uid]: readonly [Address, string]) =>
+    byUid.get(uid)?.endpoints.includes(address) === true;
+  const gone = [...nodes.keys(), ...keyHolders.values()].some((uid) => !byUid.has(uid));
+  if (!gone && [...endpointHolders].every(claims)) return evidence;
   return {
-    nodes: new Map([...nodes].filter(([uid]) => uids.has(uid))),
-    keyHolders: new Map<PublicKey, string>([...keyHolders].filter(([, uid]) => uids.has(uid))),
+    nodes: new Map([...nodes].filter(([uid]) => byUid.has(uid))),
+    keyHolders: new Map<PublicKey, string>([...keyHolders].filter(([, uid]) => byUid.has(uid))),
+    endpointHolders: new Map([...endpointHolders].filter(claims)),
   };
 }

@@ -6,11 +6,13 @@ import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
 import type { RecordsSource } from '../records/source.ts';
+import { keepAnswering } from './answering.ts';
 import {
   ClaimsRead,
   contenders,
   EvidencePace,
   forgetGone,
+  NO_EVIDENCE,
   PODS_PACE,
   readEvidence,
   withStanding,
@@ -49,12 +51,12 @@ export class Planner {
 
   constructor(options: PlannerOptions) {
     this.#options = options;
-    this.evidence = options.evidence ?? { nodes: new Map(), keyHolders: new Map() };
+    this.evidence = options.evidence ?? NO_EVIDENCE;
     this.reserved = options.reached.list();
   }
 
   async settled(basis: Basis): Promise<MeshPlan> {
-    const { records, clock, kernel, reached } = this.#options;
+    const { records, clock, reached } = this.#options;
     this.reserved = reached.list();
     this.evidence = forgetGone(this.evidence, records.records());
     this.#forSource(basis.config.prefixSource);
@@ -71,13 +73,25 @@ export class Planner {
       const more = this.#evidencePace.take(plan.contested, clock.now());
       if (more.length > 0) plan = await this.#askAbout(more, basis);
     }
-    const holders = keepProved({ plan, statuses: kernel.statuses, holders: this.evidence.keyHolders });
-    if (holders !== this.evidence.keyHolders) {
-      this.evidence = { ...this.evidence, keyHolders: holders };
-      plan = this.#planned(basis);
-    }
+    if (this.#keepHolders(plan)) plan = this.#planned(basis);
     this.plan = plan;
     return plan;
+  }
+
+  /** True when somebody proved to be what this plan gives to another. */
+  #keepHolders(plan: MeshPlan): boolean {
+    const { statuses } = this.#options.kernel;
+    const before = this.evidence;
+    const keyHolders = keepProved({ plan, statuses, holders: before.keyHolders });
+    const endpointHolders = keepAnswering({
+      plan,
+      inForce: this.plan,
+      statuses,
+      holders: before.endpointHolders,
+    });
+    if (keyHolders === before.keyHolders && endpointHolders === before.endpointHolders) return false;
+    this.evidence = { ...before, keyHolders, endpointHolders };
+    return true;
   }
 
   /** What one source vouches for is nothing to another. */

@@ -67,7 +67,11 @@ export async function saveKnowledge(stateDir: string, knowledge: Knowledge): Pro
     at,
     own,
     reserved,
-    evidence: { nodes: [...evidence.nodes], keyHolders: [...evidence.keyHolders] },
+    evidence: {
+      nodes: [...evidence.nodes],
+      keyHolders: [...evidence.keyHolders],
+      endpointHolders: [...evidence.endpointHolders],
+    },
     nodes: kept,
   };
   await writeAtomically(knowledgePath(stateDir), `${JSON.stringify(written)}\n`, 0o600);
@@ -105,11 +109,18 @@ function parseOwn(content: unknown): OwnNode {
   };
 }
 
-function parseEvidence({ nodes, keyHolders }: Record<string, unknown>): Evidence {
+function parseEvidence({ nodes, keyHolders, endpointHolders }: Record<string, unknown>): Evidence {
   return {
     nodes: new Map(pairs(nodes).map(([uid, vouched]) => [uid, parseVouched(vouched)])),
     // Compared with keys that were parsed, so that one which is none matches nothing.
     keyHolders: new Map(pairs(keyHolders).map(([key, uid]) => [key as PublicKey, String(uid)])),
+    // Older versions wrote none.
+    endpointHolders: new Map(
+      pairs(endpointHolders).flatMap(([text, uid]) => {
+        const address = parseAddress(text);
+        return address === undefined ? [] : [[address, String(uid)] as const];
+      }),
+    ),
   };
 }
 

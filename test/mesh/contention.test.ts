@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { keyContenders } from '../../mesh/plan.ts';
 import type { Evidence, MeshPlan } from '../../mesh/types.ts';
-import { generationsText, key, noEvidence, prefix, recordOf, vouchFor } from './fixtures.ts';
+import { address, generationsText, key, noEvidence, prefix, recordOf, vouchFor } from './fixtures.ts';
 import { peersOf, planOf } from './planning.ts';
 
 const P = 'sheath.dev/prefixes';
@@ -100,6 +100,55 @@ describe('who is right', () => {
     assert.deepEqual(peersOf(planOf([liar, victim], { evidence: { ...noEvidence, nodes } })), [
       'n3 10.100.3.0/24 fd00:10:244:3::/64',
     ]);
+  });
+
+  describe('one endpoint', () => {
+    const [thief, victim] = [recordOf(2, { [E]: '192.0.2.2,192.0.2.3' }), recordOf(3, { [E]: '192.0.2.3' })];
+    const contended = address('192.0.2.3');
+    const [both, none] = [vouchFor([thief, victim]), vouchFor([recordOf(2), recordOf(3, { [E]: '' })])];
+    const ofVictim = new Map([...none, ...vouchFor([victim])]);
+    const ofThief = new Map([...none, ...vouchFor([thief])]);
+    const rows: readonly (readonly [string, Evidence['nodes'], string | undefined, string, RegExp])[] = [
+      ['nobody answers there', both, undefined, 'n2', /that Node is the older one/],
+      ['the older answers there', both, thief.uid, 'n2', /that Node answers there/],
+      ['the younger answers there', both, victim.uid, 'n3', /that Node answers there/],
+      ['a Node that is gone did', both, 'uid-of-a-node-that-left', 'n2', /that Node is the older one/],
+      ['the younger does, and neither is vouched for', none, victim.uid, 'n3', /that Node answers there/],
+      ['the younger does, and nobody was asked', new Map(), victim.uid, 'n3', /that Node answers there/],
+      ['the younger does, the older is vouched for', ofThief, victim.uid, 'n2', /status\.addresses/],
+      ['the older does, the younger is vouched for', ofVictim, thief.uid, 'n3', /status\.addresses/],
+    ];
+    for (const [name, nodes, holder, winner, why] of rows)
+      it(name, () => {
+        const endpointHolders: Evidence['endpointHolders'] =
+          holder === undefined ? new Map() : new Map([[contended, holder]]);
+        const result = planOf([victim, thief], { evidence: { ...noEvidence, nodes, endpointHolders } });
+        const holders = result.peers.filter(({ addresses }) => addresses.includes(contended));
+        assert.deepEqual(
+          holders.map(({ node }) => node),
+          [winner],
+        );
+        const [refusal] = result.refused;
+        assert.deepEqual(
+          [refusal?.code, refusal?.endpoint, refusal?.inFavourOf],
+          ['ENDPOINT_CLAIMED', contended, winner],
+        );
+        assert.match(refusal?.message ?? '', why);
+      });
+
+    it('is kept against a prefix around it that is vouched for', () => {
+      const around = recordOf(2, { [P]: '192.0.2.3/32' });
+      const evidence = {
+        ...noEvidence,
+        nodes: vouchFor([around, victim]),
+        endpointHolders: new Map([[contended, victim.uid]]),
+      };
+      const result = planOf([around, victim], { evidence });
+      assert.deepEqual(
+        result.refused.map(({ node, code }) => [node, code]),
+        [['n2', 'PREFIX_CLAIMED']],
+      );
+    });
   });
 
   it('one key: the older Node is tried first, then whoever the agent names', () => {

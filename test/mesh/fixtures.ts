@@ -43,7 +43,7 @@ export const config: MeshConfig = {
   exempt: [],
 };
 
-export const noEvidence: Evidence = { nodes: new Map(), keyHolders: new Map() };
+export const noEvidence: Evidence = { nodes: new Map(), keyHolders: new Map(), endpointHolders: new Map() };
 
 export function generationsText(name: string, ...numbers: readonly number[]): string {
   return JSON.stringify(

@@ -1,7 +1,7 @@
 /** Everything from the API is untrusted: one bad record of 200, of each kind. */
 import assert from 'node:assert/strict';
 import type { Address, MeshConfig, ProblemCode } from '../../mesh/types.ts';
-import { address, config, generationsText, key, prefix, recordOf, vouchFor } from './fixtures.ts';
+import { address, config, generationsText, key, noEvidence, prefix, recordOf, vouchFor } from './fixtures.ts';
 import { codesOf, planOf } from './planning.ts';
 
 const P = 'sheath.dev/prefixes';
@@ -220,7 +220,7 @@ describe('one bad record of 200', () => {
         const keyHolders = new Map([[key('n50 7'), 'uid-00050']]);
         const input = {
           config: { ...config, ...bad.config },
-          evidence: { nodes, keyHolders },
+          evidence: { ...noEvidence, nodes, keyHolders },
           reserved: bad.reserved ?? [],
         };
         const without = planOf(good, input);

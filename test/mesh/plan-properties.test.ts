@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Evidence, NodeRecord, Refusal } from '../../mesh/types.ts';
-import { generationsText, key, noEvidence, recordOf, vouchFor } from './fixtures.ts';
+import { address, generationsText, key, noEvidence, recordOf, vouchFor } from './fixtures.ts';
 import { planOf, self } from './planning.ts';
 
 const P = 'sheath.dev/prefixes';
@@ -49,6 +49,7 @@ describe('a plan', () => {
         ])
       : new Map(),
     keyHolders: new Map([[key('a 7'), `uid-0000${holder}`]]),
+    endpointHolders: new Map([[address('192.0.2.3'), `uid-0000${holder}`]]),
   });
 
   it('is the same in whatever order the records come, and whatever was planned before', () => {
@@ -88,6 +89,26 @@ describe('a plan', () => {
           for (const ip of peer.allowedIPs)
             for (const ours of ['10.100.1.0/24', '192.0.2.1/32']) assert.ok(!meet(ip, ours));
         }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('never takes from a Node the endpoint at which it answers, whoever is vouched for there too', () => {
+    const proved = address('192.0.2.3');
+    fc.assert(
+      fc.property(records, (list) => {
+        const own = recordOf(9, { [G]: generationsText('n9', 7), [E]: proved, [P]: '' });
+        const younger = { ...own, createdAt: '2030-01-01T00:00:00Z' };
+        const all = [...list, younger];
+        const result = planOf(all, {
+          evidence: {
+            ...noEvidence,
+            nodes: vouchFor(all),
+            endpointHolders: new Map([[proved, younger.uid]]),
+          },
+        });
+        assert.equal(result.peers.find(({ addresses }) => addresses.includes(proved))?.node, 'n9');
       }),
       { numRuns: 500 },
     );

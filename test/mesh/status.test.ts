@@ -93,6 +93,33 @@ describe('peerStatuses', () => {
     });
   });
 
+  describe('answers at', () => {
+    const at = (text: string, seconds?: number): Partial<Observation> => ({
+      endpoint: { address: address(text), port: 51831 },
+      ...(seconds === undefined ? {} : handshake(seconds)),
+    });
+
+    it('the address that its handshake came from', () => {
+      const watcher = new Watcher();
+      assert.equal(watcher.see(1, [seen(7, at('192.0.2.2'))]).answersAt, undefined);
+      assert.equal(watcher.see(3, [seen(7, at('192.0.2.2', 2))]).answersAt, '192.0.2.2');
+      assert.equal(watcher.see(900, [seen(7, at('192.0.2.2', 2))]).answersAt, '192.0.2.2', 'idle');
+    });
+
+    it('no address that was written for it since', () => {
+      const watcher = new Watcher();
+      watcher.see(1, [seen(7, at('192.0.2.2'))]);
+      watcher.see(3, [seen(7, at('192.0.2.2', 2))]);
+      assert.equal(watcher.see(5, [seen(7, at('192.0.2.9', 2))]).answersAt, undefined);
+      assert.equal(watcher.see(9, [seen(7, at('192.0.2.9', 2))]).answersAt, undefined);
+      assert.equal(watcher.see(130, [seen(7, at('192.0.2.9', 122))]).answersAt, '192.0.2.9');
+    });
+
+    it('what a former agent found', () => {
+      assert.equal(new Watcher().see(999, [seen(7, at('192.0.2.2', 2))]).answersAt, '192.0.2.2');
+    });
+  });
+
   it('takes over what works after a restart', () => {
     const watcher = new Watcher();
     watcher.routed = new Map([['n2', 7]]);
