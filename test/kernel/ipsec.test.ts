@@ -89,6 +89,15 @@ describe('IPsec, three nodes', function () {
     assert.equal(states.match(/output-mark 0x1000\/0x1000/g)?.length, 2);
   });
 
+  it('the largest packet that fits the device fits the wire', () => {
+    assert.match(n1().on('ip link show sheath1'), /mtu 1415/);
+    n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1387 -I 10.244.1.1 10.244.2.1');
+    n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1367 -I fd00:10:244:1::1 fd00:10:244:2::1');
+    const [names = '', counts = ''] = n1().on('grep ^Ip: /proc/net/snmp').split('\n');
+    assert.equal(counts.split(' ')[names.split(' ').indexOf('FragCreates')], '0');
+    assert.throws(() => n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1388 -I 10.244.1.1 10.244.2.1'));
+  });
+
   it('prefixes come and go, without a word to the peer and without a lost packet', async () => {
     const before = n1().log().length;
     const more = { 2: ['10.245.2.0/24'], 3: ['fd00:10:245:3::/64'] };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { tunnelMtu } from '../../mesh/mtu.ts';
+import { espMtu, tunnelMtu } from '../../mesh/mtu.ts';
 import type { Family } from '../../mesh/types.ts';
 
 describe('tunnelMtu', () => {
@@ -22,4 +22,16 @@ describe('tunnelMtu', () => {
   for (const [link, outer, inner, mtu] of cases)
     it(`${mtu} over ${link}, outside IPv${outer.join('+')}, inside IPv${inner.join('+')}`, () =>
       assert.equal(tunnelMtu(link, outer, inner), mtu));
+});
+
+describe('espMtu', () => {
+  it('leaves room for ESP, and for UDP around it', () => {
+    assert.equal(espMtu(1500, [4]), 1435);
+    assert.equal(espMtu(1500, [4, 6]), 1415);
+    assert.equal(espMtu(9001, [6], [4]), 8916);
+  });
+
+  it('is never too small for IPv6', () => {
+    assert.equal(espMtu(1300, [4], [4, 6]), 1280);
+  });
 });

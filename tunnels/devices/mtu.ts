@@ -1,5 +1,5 @@
 /** The links that carry this node's own addresses, and the MTU that they leave for the tunnel. */
-import { tunnelMtu } from '../../mesh/mtu.ts';
+import { espMtu, tunnelMtu } from '../../mesh/mtu.ts';
 import type { Address, DevicePlan, MeshPlan } from '../../mesh/types.ts';
 import type { Kernel } from '../kernel.ts';
 import { familyOf } from '../netlink/ip.ts';
@@ -28,5 +28,6 @@ export async function deviceMtu(device: DevicePlan, plan: MeshPlan, kernel: Kern
   // By our own addresses, not by the peers we know at the moment: one that joins must not change everybody's MTU.
   const outer = new Set(plan.ownAddresses.map(familyOf));
   const inner = new Set([...device.addresses, ...plan.ownPrefixes].map(familyOf));
-  return tunnelMtu(smallest, outer, inner.size === 0 ? [4, 6] : inner);
+  const mtuOf = device.driver === 'ipsec' ? espMtu : tunnelMtu;
+  return mtuOf(smallest, outer, inner.size === 0 ? [4, 6] : inner);
 }

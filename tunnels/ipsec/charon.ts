@@ -90,9 +90,12 @@ export class Charon {
     child.unref();
     this.#child = child;
     const ended = endOf(child);
+    // Before it listens: whoever finds it listening must know whom to end.
+    if (child.pid !== undefined) {
+      await writeFile(this.#pidFile, `${child.pid} ${startTime(child.pid)}\n`, { mode: 0o600 });
+    }
     const listening = await Promise.race([this.#untilListening(), ended]);
     if (listening !== true) throw this.#failed(listening);
-    await writeFile(this.#pidFile, `${child.pid} ${startTime(child.pid ?? 0)}\n`, { mode: 0o600 });
   }
 
   async #untilListening(): Promise<true | undefined> {
