@@ -121,8 +121,12 @@ export function open(target: ApiTarget, request: ApiRequest): Promise<http.Incom
   return promise;
 }
 
+/** Milliseconds: a server that was stopped still takes connections. */
+const ANSWER_WITHIN = 30_000;
+
+/** Unless the request has a signal of its own, it is given up after half a minute. */
 export async function send(target: ApiTarget, request: ApiRequest): Promise<ApiAnswer> {
-  const answer = await open(target, request);
+  const answer = await open(target, { signal: AbortSignal.timeout(ANSWER_WITHIN), ...request });
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk);
   return { status: answer.statusCode ?? 0, headers: answer.headers, bytes: Buffer.concat(chunks) };
