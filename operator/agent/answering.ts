@@ -2,14 +2,17 @@
  * Of two Nodes that the API server vouches for at one address, the one that answers there keeps it: whoever owns a kubelet may name
  * another node's address as its own, but no packet of its key comes from there.
  */
-import type { Address, MeshPlan, PeerStatus } from '../../mesh/types.ts';
+import type { Address, MeshPlan, NodeRecord, Observation, PeerStatus } from '../../mesh/types.ts';
+
+/** Whether a node answers at an address. */
+export type Answers = (node: string, address: Address) => boolean;
 
 export interface AnsweringInput {
   /** In which the contention appears. */
   readonly plan: MeshPlan;
-  /** The plan before that, which the statuses are of; undefined at the start. */
+  /** The plan before that; undefined at the start. */
   readonly inForce: MeshPlan | undefined;
-  readonly statuses: ReadonlyMap<string, PeerStatus>;
+  readonly answers: Answers;
   readonly holders: ReadonlyMap<Address, string>;
 }
 
@@ -20,18 +23,35 @@ export interface AnsweringInput {
 export function keepAnswering({
   plan,
   inForce,
-  statuses,
+  answers,
   holders,
 }: AnsweringInput): ReadonlyMap<Address, string> {
   const kept = new Map<Address, string>();
-  const answers = (node: string | undefined, address: Address) =>
-    node !== undefined && statuses.get(node)?.answersAt === address;
-  for (const { code, node, uid, endpoint, inFavourOf } of plan.refused) {
-    if (code !== 'ENDPOINT_CLAIMED' || endpoint === undefined || holders.has(endpoint)) continue;
-    if (!answers(node, endpoint)) continue;
+  for (const { node, uid, endpoint, inFavourOf } of plan.refused) {
+    if (endpoint === undefined || holders.has(endpoint) || !answers(node, endpoint)) continue;
     const stands = inForce?.peers.some((peer) => peer.uid === uid && peer.addresses.includes(endpoint));
-    const alone = !kept.has(endpoint) && !answers(inFavourOf, endpoint);
+    const alone = !kept.has(endpoint) && (inFavourOf === undefined || !answers(inFavourOf, endpoint));
     if (stands === true || alone) kept.set(endpoint, uid);
   }
   return kept.size === 0 ? holders : new Map([...holders, ...kept]);
+}
+
+export function claimsEndpoints({ refused }: MeshPlan): boolean {
+  return refused.some(({ endpoint }) => endpoint !== undefined);
+}
+
+export function answersBy(statuses: ReadonlyMap<string, PeerStatus>): Answers {
+  return (node, address) => statuses.get(node)?.answersAt === address;
+}
+
+/** As a former agent left it: by the keys that the Nodes publish. */
+export function answersFound(observations: readonly Observation[], records: readonly NodeRecord[]): Answers {
+  const keys = new Map(records.map(({ name, generations }) => [name, generations]));
+  const proved = observations.filter(({ lastHandshake }) => lastHandshake !== undefined);
+  return (node, address) =>
+    proved.some(
+      ({ publicKey, endpoint }) =>
+        endpoint?.address === address &&
+        keys.get(node)?.some((generation) => generation.publicKey === publicKey) === true,
+    );
 }

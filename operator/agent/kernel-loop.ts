@@ -107,6 +107,11 @@ export class KernelLoop {
     return this.#plan !== undefined && this.#judge(await this.#observe({ look: true }));
   }
 
+  /** What a former agent left, before the first turn: reads, and keeps nothing. */
+  async found(): Promise<readonly Observation[]> {
+    return this.#options.dataplane.observe({ look: true });
+  }
+
   /** What a turn would change now. */
   async preview(plan: MeshPlan): Promise<readonly Change[]> {
     return this.#options.dataplane.preview(this.#desired(plan));

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { ReachedAddresses } from '../kube/reached.ts';
 import type { RecordsSource } from '../records/source.ts';
-import { keepAnswering } from './answering.ts';
+import { type Answers, answersBy, answersFound, claimsEndpoints, keepAnswering } from './answering.ts';
 import {
   ClaimsRead,
   contenders,
@@ -73,25 +73,32 @@ export class Planner {
       const more = this.#evidencePace.take(plan.contested, clock.now());
       if (more.length > 0) plan = await this.#askAbout(more, basis);
     }
-    if (this.#keepHolders(plan)) plan = this.#planned(basis);
+    if (await this.#keepHolders(plan)) plan = this.#planned(basis);
     this.plan = plan;
     return plan;
   }
 
   /** True when somebody proved to be what this plan gives to another. */
-  #keepHolders(plan: MeshPlan): boolean {
+  async #keepHolders(plan: MeshPlan): Promise<boolean> {
     const { statuses } = this.#options.kernel;
     const before = this.evidence;
     const keyHolders = keepProved({ plan, statuses, holders: before.keyHolders });
     const endpointHolders = keepAnswering({
       plan,
       inForce: this.plan,
-      statuses,
+      answers: await this.#answers(plan),
       holders: before.endpointHolders,
     });
     if (keyHolders === before.keyHolders && endpointHolders === before.endpointHolders) return false;
     this.evidence = { ...before, keyHolders, endpointHolders };
     return true;
+  }
+
+  /** Before the first turn nothing has a status: what a former agent left speaks for who answered to it. */
+  async #answers(plan: MeshPlan): Promise<Answers> {
+    const { kernel, records } = this.#options;
+    if (this.plan !== undefined || !claimsEndpoints(plan)) return answersBy(kernel.statuses);
+    return answersFound(await kernel.found(), records.records());
   }
 
   /** What one source vouches for is nothing to another. */
