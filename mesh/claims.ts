@@ -15,7 +15,7 @@
 import { compareText, rangeOfAddress } from './address.ts';
 import { contains, type Range, rangeOf } from './prefix.ts';
 import { compareRanges } from './range.ts';
-import type { Address, Evidence, NodeRecord, Prefix } from './types.ts';
+import type { Address, Evidence, MeshConfig, NodeRecord, Prefix } from './types.ts';
 
 export type Claim = Range & { readonly owner: NodeRecord } & (
     | { readonly kind: 'prefix'; readonly text: Prefix }
@@ -61,8 +61,11 @@ function insert(claims: Claim[], claim: Claim): void {
   claims[place] = claim;
 }
 
-export function judge({ rivals, covered }: Contentions, evidence: Evidence): Judgement {
-  const ranked = Array.from(rivals.keys(), (claim) => rank(claim, covered, evidence)).sort(compareRanks);
+type PrefixSource = MeshConfig['prefixSource'];
+
+export function judge({ rivals, covered }: Contentions, evidence: Evidence, source: PrefixSource): Judgement {
+  const hearing: Hearing = { covered, evidence, source };
+  const ranked = Array.from(rivals.keys(), (claim) => rank(claim, hearing)).sort(compareRanks);
   const ranks = new Map(ranked.map((entry) => [entry.claim, entry]));
   const standing = new Set<Claim>();
   const defeats: Defeat[] = [];
@@ -130,14 +133,23 @@ function append(map: Map<Claim, Claim[]>, key: Claim, value: Claim): void {
 interface Rank {
   readonly claim: Claim;
   readonly vouched: boolean;
+  /** Vouched for by `spec.podCIDRs`, which no kubelet may change; `status.addresses` are the kubelet's word. */
+  readonly assigned: boolean;
   readonly covering: boolean;
   readonly proved: boolean;
 }
 
-function rank(claim: Claim, covered: Contentions['covered'], evidence: Evidence): Rank {
+interface Hearing extends Pick<Contentions, 'covered'> {
+  readonly evidence: Evidence;
+  readonly source: PrefixSource;
+}
+
+function rank(claim: Claim, { covered, evidence, source }: Hearing): Rank {
+  const vouched = isVouched(claim, evidence);
   return {
     claim,
-    vouched: isVouched(claim, evidence),
+    vouched,
+    assigned: vouched && claim.kind === 'prefix' && source === 'podCIDRs',
     covering: covered.get(claim) === 'several',
     proved: claim.kind === 'endpoint' && evidence.endpointHolders.get(claim.text) === claim.owner.uid,
   };
@@ -148,6 +160,7 @@ function compareRanks(a: Rank, b: Rank): number {
     Number(b.vouched) - Number(a.vouched) ||
     Number(a.covering) - Number(b.covering) ||
     Number(b.proved) - Number(a.proved) ||
+    Number(b.assigned) - Number(a.assigned) ||
     compareAge(a.claim.owner, b.claim.owner) ||
     compareRanges(a.claim, b.claim)
   );
@@ -156,7 +169,8 @@ function compareRanks(a: Rank, b: Rank): number {
 function decidedBy(winner: Rank, loser: Rank): Defeat['rule'] {
   if (winner.vouched !== loser.vouched) return 'vouched';
   if (winner.covering !== loser.covering) return 'covering';
-  return winner.proved !== loser.proved ? 'proved' : 'older';
+  if (winner.proved !== loser.proved) return 'proved';
+  return winner.assigned !== loser.assigned ? 'vouched' : 'older';
 }
 
 /** The older Node first; of two made in the same second, the lower uid. */

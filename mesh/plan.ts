@@ -73,8 +73,8 @@ interface Mutable {
   readonly keys: Map<PublicKey, string>;
 }
 
-function settle({ index }: Context, evidence: Evidence): Settlement {
-  const { defeats, contenders } = judge(index.contentions, evidence);
+function settle({ index, config }: Context, evidence: Evidence): Settlement {
+  const { defeats, contenders } = judge(index.contentions, evidence, config.prefixSource);
   const losses = new Map<NodeRecord, Mutable>();
   const lossesOf = (record: NodeRecord): Mutable => {
     const found = losses.get(record) ?? { defeats: [], keys: new Map<PublicKey, string>() };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { keyContenders } from '../../mesh/plan.ts';
 import type { Evidence, MeshPlan } from '../../mesh/types.ts';
-import { address, generationsText, key, noEvidence, prefix, recordOf, vouchFor } from './fixtures.ts';
+import { address, config, generationsText, key, noEvidence, prefix, recordOf, vouchFor } from './fixtures.ts';
 import { peersOf, planOf } from './planning.ts';
 
 const P = 'sheath.dev/prefixes';
@@ -135,6 +135,20 @@ describe('who is right', () => {
         );
         assert.match(refusal?.message ?? '', why);
       });
+
+    it('inside the pods of another Node takes nothing of them, unless pods are where prefixes come from', () => {
+      const inside = recordOf(2, { [E]: '192.0.2.2,10.100.3.7' });
+      const owner = recordOf(3, { [P]: '10.100.3.0/24' });
+      const evidence = { ...noEvidence, nodes: vouchFor([inside, owner]) };
+      const [refusal, ...others] = planOf([inside, owner], { evidence }).refused;
+      assert.deepEqual([refusal?.node, refusal?.code, others], ['n2', 'ENDPOINT_CLAIMED', []]);
+      assert.match(refusal?.message ?? '', /spec\.podCIDRs/);
+      const fromPods = planOf([inside, owner], { evidence, config: { ...config, prefixSource: 'pods' } });
+      assert.deepEqual(
+        fromPods.refused.map(({ node, code }) => [node, code]),
+        [['n3', 'PREFIX_CLAIMED']],
+      );
+    });
 
     it('is kept against a prefix around it that is vouched for', () => {
       const around = recordOf(2, { [P]: '192.0.2.3/32' });
