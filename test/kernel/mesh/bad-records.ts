@@ -152,9 +152,9 @@ function isTold({ name, codes }: Bad, status: AgentStatus): boolean {
   return isDeepStrictEqual(told(name, status).map(judgedBy), codes.map(judgedBy));
 }
 
-/** What is the own key to one is another's to all others. */
+/** What is the own key to one is another's to all others; and an address of n1 may be where they reached the API server. */
 function anyones(code: ProblemCode): string {
-  return code.replace(/_(?:OWN|CLAIMED)$/, '');
+  return code.replace(/^PREFIX_INVALID$/, 'PREFIX').replace(/_(?:OWN|CLAIMED)$/, '');
 }
 
 function told(name: string, { peers, refused }: AgentStatus): readonly ProblemCode[] {
