@@ -15,7 +15,7 @@ export interface RolloutFlags extends AccessFlags, OutputOptions {
   readonly yes?: boolean;
 }
 
-export function addAccessOptions(command: Command): Command {
+function addAccessOptions(command: Command): Command {
   return command
     .option('--kubeconfig <file>', 'how to reach the API server')
     .option('--context <name>', 'which context of the kubeconfig');

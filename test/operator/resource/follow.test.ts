@@ -73,14 +73,9 @@ describe('the resource at the real API server', function () {
       (status) => status.state === state,
     );
 
-  it('is absent while the server does not know its kind', async () => {
-    await becomes('absent');
-    assert.deepEqual([problems, config.live().basis], [[], 'api']);
-  });
-
-  it('is followed soon after the kind is there', async () => {
-    await call(target, { method: 'POST', path: CRDS, body: encryptionMeshCRD() });
-    await until(
+  /** As soon as its kind is served. */
+  const makeMesh = (generation: number) =>
+    until(
       'the kind is served',
       () =>
         call(target, {
@@ -90,11 +85,20 @@ describe('the resource at the real API server', function () {
             apiVersion: 'sheath.dev/v1alpha1',
             kind: 'EncryptionMesh',
             metadata: { name: 'default' },
-            spec: { encryption: 'wireguard', generation: 3 },
+            spec: { encryption: 'wireguard', generation },
           },
         }),
       () => true,
     );
+
+  it('is absent while the server does not know its kind', async () => {
+    await becomes('absent');
+    assert.deepEqual([problems, config.live().basis], [[], 'api']);
+  });
+
+  it('is followed soon after the kind is there', async () => {
+    await call(target, { method: 'POST', path: CRDS, body: encryptionMeshCRD() });
+    await makeMesh(3);
     await becomes('followed');
     const { config: resolved, facts } = config.live();
     assert.deepEqual([resolved.mesh.generation, facts.observedGeneration], [3, 1]);
@@ -128,21 +132,7 @@ describe('the resource at the real API server', function () {
       () => call(target, { method: 'POST', path: CRDS, body: encryptionMeshCRD() }),
       () => true,
     );
-    await until(
-      'the kind is served',
-      () =>
-        call(target, {
-          method: 'POST',
-          path: MESHES,
-          body: {
-            apiVersion: 'sheath.dev/v1alpha1',
-            kind: 'EncryptionMesh',
-            metadata: { name: 'default' },
-            spec: { encryption: 'wireguard', generation: 1 },
-          },
-        }),
-      () => true,
-    );
+    await makeMesh(1);
     await becomes('followed');
     assert.deepEqual(problems, []);
   });
