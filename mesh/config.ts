@@ -25,12 +25,26 @@ export interface MeshConfig {
     readonly keepalive: number;
     readonly userspace: 'auto' | 'always' | 'never';
   };
+  readonly ipsec: IpsecConfig;
   readonly mtu: 'auto' | number;
   readonly routing: RoutingConfig;
   readonly clusterPrefixes: readonly Prefix[];
   readonly nodePrefixes: readonly Prefix[];
   /** Prefixes never encrypted nor dropped. */
   readonly exempt: readonly Prefix[];
+}
+
+/** How links of generations with the driver `ipsec` are made. */
+export interface IpsecConfig {
+  /** In swanctl.conf's words, best first, never empty: `aes256gcm16-prfsha384-x25519`. A profile has become its lists. */
+  readonly ikeProposals: readonly string[];
+  readonly espProposals: readonly string[];
+  /** Seconds until the session of a link is replaced by the next. */
+  readonly lifetime: number;
+  /** Socket of the host's charon; undefined: a charon of our own. */
+  readonly vici: string | undefined;
+  /** ESP by kernel-libipsec: `auto` where the kernel has none. */
+  readonly userspace: 'auto' | 'always' | 'never';
 }
 
 export interface RoutingConfig {

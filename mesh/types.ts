@@ -185,6 +185,25 @@ export interface Observation {
   readonly lastHandshake?: number;
   readonly receivedBytes: number;
   readonly sentBytes: number;
+  /** With `ipsec`, while there is a session. */
+  readonly security?: SecurityAssociation;
+}
+
+/** The session of an IPsec link that is sent by: what charon says of its IKE SA and child (swanctl --list-sas). No secret is in it. */
+export interface SecurityAssociation {
+  /** Milliseconds since the epoch. */
+  readonly ikeEstablishedAt: number;
+  readonly childInstalledAt: number;
+  /** When the session is replaced by the next, at the latest; milliseconds since the epoch. */
+  readonly rekeyAt: number;
+  /** What was agreed on: `AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519`. */
+  readonly ikeProposal: string;
+  readonly espProposal: string;
+  /** Security parameter indexes of ESP (RFC 4303), of our inbound and outbound state. */
+  readonly spiIn: number;
+  readonly spiOut: number;
+  /** UDP encapsulation, for a NAT in the way. */
+  readonly nat: boolean;
 }
 
 /**
@@ -212,6 +231,7 @@ export interface PeerStatus {
   readonly sentBytes: number;
   /** When the counters were read, in milliseconds since the epoch. */
   readonly observedAt?: number;
+  readonly security?: SecurityAssociation;
   /** MTU of the device that leads to it. */
   readonly mtu?: number;
   /**

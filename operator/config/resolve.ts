@@ -78,6 +78,7 @@ function meshConfig(spec: FullSpec): MeshConfig {
       keepalive: Math.ceil((parseDuration(spec.wireguard.keepalive) ?? 0) / 1000),
       userspace: spec.wireguard.userspace,
     },
+    ipsec: { ...spec.ipsec, lifetime: 3600, vici: undefined, userspace: 'auto' },
     mtu: spec.mtu,
     routing: { ...spec.routing, fwmark: parseFwmark(spec.routing.fwmark) ?? { mark: 0x1000, mask: 0x1000 } },
     clusterPrefixes: prefixes(spec.clusterPrefixes),

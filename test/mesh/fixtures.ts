@@ -30,6 +30,13 @@ export const config: MeshConfig = {
   rotation: { drain: 180_000, passOver: [] },
   prefixSource: 'podCIDRs',
   wireguard: { port: 51830, keepalive: 0, userspace: 'auto' },
+  ipsec: {
+    ikeProposals: ['aes256gcm16-prfsha384-x25519'],
+    espProposals: ['aes256gcm16-x25519-esn'],
+    lifetime: 3600,
+    vici: undefined,
+    userspace: 'auto',
+  },
   mtu: 'auto',
   routing: {
     table: 51830,
