@@ -77,6 +77,18 @@ const NEVER_LOWERED: Rule = {
   fieldPath: '.generation',
 };
 
+/** The driver of a generation is for ever: peers that hold it would have nothing in common otherwise. */
+const OTHER_DRIVER: Rule = {
+  rule: [
+    '!has(oldSelf.encryption) || !has(self.encryption) || oldSelf.encryption == self.encryption',
+    "oldSelf.encryption == 'none' || self.encryption == 'none'",
+    'has(self.generation) && self.generation > (has(oldSelf.generation) ? oldSelf.generation : 1)',
+  ].join(' || '),
+  message:
+    'encryption changes between wireguard and ipsec together with a higher generation only: sheath enable --encryption writes both',
+  fieldPath: '.encryption',
+};
+
 const ONE_NAME: Rule = {
   rule: `self.metadata.name == '${RESOURCE_NAME}'`,
   message: `metadata.name must be ${RESOURCE_NAME}: there is one mesh in a cluster`,
@@ -125,7 +137,7 @@ function rootSchema(): StructuralSchema {
       spec: {
         ...spec,
         description: 'What is wished. What is not set here is as its description says.',
-        'x-kubernetes-validations': [NEVER_LOWERED, ...togetherRules()],
+        'x-kubernetes-validations': [NEVER_LOWERED, OTHER_DRIVER, ...togetherRules()],
       },
       status: {
         ...structural(statusSchema),

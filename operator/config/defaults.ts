@@ -3,7 +3,7 @@ import type { Spec } from './schema.ts';
 
 type Filled<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> };
 
-/** A spec in which every field is set, but for the interval of rotation: by hand. */
+/** A spec in which every field is set, but for the interval of rotation (absent: by hand) and the host's charon (absent: our own). */
 export interface FullSpec
   extends Omit<Filled<Spec>, 'rotation' | 'wireguard' | 'ipsec' | 'routing' | 'prefixes'> {
   readonly rotation: {
@@ -12,7 +12,7 @@ export interface FullSpec
     readonly passOver: readonly string[];
   };
   readonly wireguard: Filled<NonNullable<Spec['wireguard']>>;
-  readonly ipsec: Filled<NonNullable<Spec['ipsec']>>;
+  readonly ipsec: Filled<Omit<NonNullable<Spec['ipsec']>, 'vici'>> & { readonly vici?: string | undefined };
   readonly routing: Filled<NonNullable<Spec['routing']>>;
   readonly prefixes: Filled<NonNullable<Spec['prefixes']>>;
 }
@@ -30,7 +30,8 @@ export const DEFAULTS: FullSpec = {
     userspace: 'auto',
     threadedNapi: 'unset',
   },
-  ipsec: { ikeProposals: ['aes256gcm16-prfsha256-x25519'], espProposals: ['aes256gcm16-x25519'] },
+  // No lists: those of the profile.
+  ipsec: { profile: 'default', ikeProposals: [], espProposals: [], lifetime: '1h', userspace: 'auto' },
   mtu: 'auto',
   routing: {
     table: 51830,

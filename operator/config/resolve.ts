@@ -1,6 +1,9 @@
 /** Who wins: the first layer that names a value, else the default. Keeps where each came from, and refuses what would be weaker than asked. */
+
+import type { IpsecConfig } from '../../mesh/config.ts';
 import { parsePrefix } from '../../mesh/prefix.ts';
 import type { MeshConfig, Prefix } from '../../mesh/types.ts';
+import { PROFILES } from '../../tunnels/ipsec/proposals.ts';
 import { OperatorError } from '../errors.ts';
 import { DEFAULTS, type FullSpec } from './defaults.ts';
 import { FIELDS } from './fields.ts';
@@ -61,7 +64,6 @@ function refuseUnimplemented(spec: FullSpec, view: ConfigView): void {
       `${said(view, path)} is not implemented in this version: ${instead}`,
     );
   };
-  if (spec.encryption === 'ipsec') refuse('encryption', 'use wireguard');
   if (spec.wireguard.threadedNapi !== 'unset') refuse('wireguard.threadedNapi', 'leave it unset');
 }
 
@@ -78,12 +80,22 @@ function meshConfig(spec: FullSpec): MeshConfig {
       keepalive: Math.ceil((parseDuration(spec.wireguard.keepalive) ?? 0) / 1000),
       userspace: spec.wireguard.userspace,
     },
-    ipsec: { ...spec.ipsec, lifetime: 3600, vici: undefined, userspace: 'auto' },
+    ipsec: ipsecConfig(spec.ipsec),
     mtu: spec.mtu,
     routing: { ...spec.routing, fwmark: parseFwmark(spec.routing.fwmark) ?? { mark: 0x1000, mask: 0x1000 } },
     clusterPrefixes: prefixes(spec.clusterPrefixes),
     nodePrefixes: prefixes(spec.nodePrefixes),
     exempt: prefixes(spec.exempt),
+  };
+}
+
+function ipsecConfig({ profile, ikeProposals, espProposals, ...ipsec }: FullSpec['ipsec']): IpsecConfig {
+  return {
+    // Both or none: what goes together says so.
+    ...(ikeProposals.length === 0 ? PROFILES[profile] : { ikeProposals, espProposals }),
+    lifetime: Math.ceil((parseDuration(ipsec.lifetime) ?? 3_600_000) / 1000),
+    vici: ipsec.vici,
+    userspace: ipsec.userspace,
   };
 }
 

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { labelSelectorSchema, nodeNameSchema } from './labels.ts';
 import { rules } from './rules.ts';
-import { durationSchema, fwmarkSchema, prefixSchema } from './values.ts';
+import { durationSchema, fwmarkSchema, prefixSchema, socketSchema } from './values.ts';
 
 const TABLE_MAX = 0xffff_ffff;
 /** 0 is `local`, 32766 and 32767 are `main` and `default` (ip-rule(8)); ours must come before those. */
@@ -64,8 +64,24 @@ const wireguard = z.strictObject({
 });
 
 const ipsec = z.strictObject({
-  ikeProposals: proposals('IKE proposals, best first'),
-  espProposals: proposals('ESP proposals, best first'),
+  profile: z
+    .enum(['default', 'fips', 'post-quantum'])
+    .optional()
+    .describe(
+      'Which algorithms: fips has approved ones only, post-quantum adds ML-KEM-768 and needs strongSwan 6',
+    ),
+  ikeProposals: proposals("IKE proposals, best first, in place of the profile's; with espProposals only"),
+  espProposals: proposals("ESP proposals, best first, in place of the profile's; with ikeProposals only"),
+  lifetime: durationSchema({ minimum: '30s', maximum: '24h' })
+    .optional()
+    .describe('After which the session of two nodes is replaced by the next'),
+  vici: socketSchema
+    .optional()
+    .describe("Path of the host's charon's VICI socket; omitted: a charon of our own"),
+  userspace: z
+    .enum(['auto', 'always', 'never'])
+    .optional()
+    .describe('ESP by kernel-libipsec: auto where the kernel has none'),
 });
 
 const routing = z.strictObject({

@@ -43,6 +43,14 @@ export const TOGETHER: readonly Together[] = [
     reason: 'FieldValueRequired',
     cel: (clusterPrefixes, mode) => `${mode} != 'strict' || size(${clusterPrefixes}) > 0`,
   },
+  {
+    fields: ['ipsec.espProposals', 'ipsec.ikeProposals'],
+    holds: ({ ipsec }) => (ipsec.espProposals.length === 0) === (ipsec.ikeProposals.length === 0),
+    must: 'must be set together with',
+    why: ': they are in place of both lists of the profile',
+    reason: 'FieldValueInvalid',
+    cel: (esp, ike) => `(size(${esp}) == 0) == (size(${ike}) == 0)`,
+  },
 ];
 
 /** For the API server, of a spec in which every field may be absent. */

@@ -86,3 +86,12 @@ function fwmarkRule(): string {
   const fits = `n[0] > 0 && n[0] <= 4294967295 && n[1] <= 4294967295 && [${bits}].all(b, n[0] / b % 2 <= n[1] / b % 2)`;
   return `self.matches(${celText(FWMARK)}) && [self.lowerAscii().split('/').map(t, ${number})].all(n, ${fits})`;
 }
+
+/** sockaddr_un's `sun_path`, with the zero that ends it (unix(7)). */
+const SOCKET_SIZE = 107;
+const SOCKET = 'expected the absolute path of a socket, like /run/charon.vici';
+
+export const socketSchema = z
+  .string({ error: SOCKET })
+  .max(SOCKET_SIZE, { error: SOCKET })
+  .regex(/^(\/[A-Za-z0-9_.@+-]+)+$/, { error: SOCKET });

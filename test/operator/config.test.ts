@@ -8,6 +8,7 @@ import { loadLayers } from '../../operator/config/load.ts';
 import { resolveConfig } from '../../operator/config/resolve.ts';
 import { parseDuration, parseFwmark } from '../../operator/config/values.ts';
 import { OperatorError } from '../../operator/errors.ts';
+import { PROFILES } from '../../tunnels/ipsec/proposals.ts';
 
 const said = { flags: {}, environment: {} };
 
@@ -100,6 +101,38 @@ describe('configuration', () => {
     });
   });
 
+  describe('of IPsec', () => {
+    it("has the profile's lists, an hour, and a charon of our own where nobody says otherwise", async () => {
+      const { mesh } = await resolved({ flags: { encryption: 'ipsec' } });
+      assert.deepEqual(
+        [mesh.encryption, mesh.ipsec],
+        ['ipsec', { ...PROFILES.default, lifetime: 3600, vici: undefined, userspace: 'auto' }],
+      );
+    });
+
+    it('takes a profile from one, the lifetime from another', async () => {
+      const { mesh, view } = await resolved({
+        flags: { ipsecProfile: 'fips', ipsecVici: '/run/charon.vici' },
+        environment: { SHEATH_IPSEC_LIFETIME: '1m30.5s', SHEATH_IPSEC_USERSPACE: 'never' },
+      });
+      assert.deepEqual(mesh.ipsec, {
+        ...PROFILES.fips,
+        lifetime: 91,
+        vici: '/run/charon.vici',
+        userspace: 'never',
+      });
+      assert.deepEqual(view['ipsec.profile'], { value: 'fips', source: 'flag', name: '--ipsec-profile' });
+    });
+
+    it('has lists in place of the profile', async () => {
+      const { mesh } = await resolved({
+        flags: { ipsecIkeProposals: 'aes256gcm16-prfsha384-ecp384', ipsecEspProposals: 'aes256gcm16-esn' },
+      });
+      assert.deepEqual(mesh.ipsec.ikeProposals, ['aes256gcm16-prfsha384-ecp384']);
+      assert.deepEqual(mesh.ipsec.espProposals, ['aes256gcm16-esn']);
+    });
+  });
+
   it('says what is expected in a file, and what stands there', () => {
     const cases: readonly [text: string, message: RegExp][] = [
       ['generation: 1.5\n', /^f\.yaml:1: generation: expected a whole number, got 1\.5$/],
@@ -153,13 +186,20 @@ describe('configuration', () => {
         refusal('CONFIG_INVALID', /podRulePriority 94 \(default\) must be lower/),
       ));
 
-    for (const flags of [{ encryption: 'ipsec' }, { wireguardThreadedNapi: 'on' }]) {
-      it(`what it cannot do yet: ${JSON.stringify(flags)}`, () =>
-        assert.rejects(
-          resolved({ flags }),
-          refusal('NOT_IMPLEMENTED', /is not implemented in this version/),
-        ));
-    }
+    it('proposals of one kind alone', () =>
+      assert.rejects(
+        resolved({ flags: { ipsecIkeProposals: 'aes256gcm16-prfsha384-x25519' } }),
+        refusal(
+          'CONFIG_INVALID',
+          /ipsec\.espProposals \[\] \(default\) must be set together with ipsec\.ikeProposals .* \(--ipsec-ike-proposals\)/,
+        ),
+      ));
+
+    it('what it cannot do yet', () =>
+      assert.rejects(
+        resolved({ flags: { wireguardThreadedNapi: 'on' } }),
+        refusal('NOT_IMPLEMENTED', /is not implemented in this version/),
+      ));
   });
 
   describe('a file', () => {

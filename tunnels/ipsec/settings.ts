@@ -1,4 +1,6 @@
 /** What is negotiated, and for how long it lasts. */
+import type { IpsecConfig } from '../../mesh/config.ts';
+import { PROFILES } from './proposals.ts';
 
 export interface IpsecSettings {
   /** In swanctl's words, best first: `aes256gcm16-prfsha384-x25519`. */
@@ -19,13 +21,22 @@ export interface IpsecSettings {
   readonly dpd: number;
 }
 
-export const DEFAULT_IPSEC: IpsecSettings = {
-  ikeProposals: ['aes256gcm16-prfsha384-x25519', 'aes256gcm16-prfsha384-ecp384'],
-  // Extended sequence numbers: 2^32 packets are over in an hour at 10 Gbit/s. The group is for rekeying, with fresh secrecy.
-  espProposals: ['aes256gcm16-x25519-esn', 'aes256gcm16-ecp384-esn'],
-  lifetimes: { ike: 4 * 3600, child: 3600, jitter: 0.1 },
-  dpd: 60,
-};
+/** IKE SAs are replaced with their children; by itself charon rekeys after four times as long, when nobody replaces them. */
+const IKE_LIFETIMES = 4;
+
+export function settingsOf(
+  config: Pick<IpsecConfig, 'ikeProposals' | 'espProposals' | 'lifetime'>,
+): IpsecSettings {
+  const { ikeProposals, espProposals, lifetime } = config;
+  return {
+    ikeProposals,
+    espProposals,
+    lifetimes: { ike: IKE_LIFETIMES * lifetime, child: lifetime, jitter: 0.1 },
+    dpd: 60,
+  };
+}
+
+export const DEFAULT_IPSEC: IpsecSettings = settingsOf({ ...PROFILES.default, lifetime: 3600 });
 
 /** Packets that may overtake each other: several queues of a fast card do that more than the usual 32 forgive. */
 export const REPLAY_WINDOW = 1024;

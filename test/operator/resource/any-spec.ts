@@ -30,6 +30,7 @@ const integer = fc.oneof(
 const word = fc.constantFrom(
   'none',
   'wireguard',
+  'ipsec',
   'strict',
   'permissive',
   'pods',
@@ -179,6 +180,22 @@ const fields = {
     keepalive: duration,
     userspace: fc.constantFrom('auto', 'always', 'never', 'x'),
     threadedNapi: fc.constantFrom('unset', 'on', 'off', 'x'),
+  }),
+  ipsec: group_({
+    profile: fc.constantFrom('default', 'fips', 'post-quantum', 'x'),
+    ikeProposals: fc.array(fc.constant('aes256gcm16-prfsha384-ecp384'), { maxLength: 2 }),
+    espProposals: fc.array(fc.constant('aes256gcm16-esn'), { maxLength: 2 }),
+    lifetime: duration,
+    vici: fc.constantFrom(
+      '/run/charon.vici',
+      '/run//x',
+      '/run/',
+      '/a b',
+      '/x\n',
+      `/${'x'.repeat(107)}`,
+      '/é',
+    ),
+    userspace: fc.constantFrom('auto', 'always', 'never', 'x'),
   }),
   mtu: fc.oneof(integer, word, fc.constant('1400')),
   routing: group_({

@@ -100,8 +100,27 @@ describe('the CustomResourceDefinition, at the real API server', function () {
       assert.equal(answer.status, 422, answer.message);
     });
 
+    it('keeps its driver while its generation stays', async () => {
+      for (const spec of [{ encryption: 'ipsec' }, { encryption: 'ipsec', generation: 3 }]) {
+        const answer = await merged(target, { spec });
+        assert.equal(answer.status, 422, answer.message);
+        assert.match(answer.message, /spec\.encryption: .*together with a higher generation only/);
+      }
+    });
+
+    it('may be switched off and on as it was, and changes its driver with a higher generation', async () => {
+      for (const [spec, status] of [
+        [{ encryption: 'none' }, 200],
+        [{ encryption: 'wireguard' }, 200],
+        [{ encryption: 'ipsec', generation: 4 }, 200],
+        [{ encryption: 'wireguard' }, 422],
+        [{ encryption: 'wireguard', generation: 5 }, 200],
+      ] as const)
+        assert.equal((await merged(target, { spec })).status, status, JSON.stringify(spec));
+    });
+
     it('may be raised', async () =>
-      assert.equal((await merged(target, { spec: { generation: 4 } })).status, 200));
+      assert.equal((await merged(target, { spec: { generation: 6 } })).status, 200));
 
     it('has a status that only /status writes', async () => {
       const status = {
@@ -144,7 +163,7 @@ describe('the CustomResourceDefinition, at the real API server', function () {
         'NODES',
         'AGE',
       ]);
-      assert.match(row, /^default\s+wireguard\s+4\s+2\/3\s+/);
+      assert.match(row, /^default\s+wireguard\s+6\s+2\/3\s+/);
       assert.match(await kubectl(server, 'get', 'mesh', '-o', 'wide'), /READY/);
     });
   });

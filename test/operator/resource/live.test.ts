@@ -61,9 +61,9 @@ describe('the configuration that an agent follows', () => {
         /clusterPrefixes \[\] \(default\) must not be empty/,
       ],
       [
-        { encryption: 'ipsec' },
+        { wireguard: { threadedNapi: 'on' } },
         'NOT_IMPLEMENTED',
-        /encryption "ipsec" \(encryptionmesh\/default, generation 7\)/,
+        /wireguard\.threadedNapi "on" \(encryptionmesh\/default, generation 7\)/,
       ],
     ] as const) {
       assert.equal(take(config, resource(spec, 7)), false);
