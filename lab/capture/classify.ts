@@ -6,6 +6,8 @@ import { MARKER } from '../traffic/flow.ts';
 export type FrameKind =
   /** A WireGuard message on one of the mesh's ports. */
   | 'wireguard'
+  /** ESP, by itself or in UDP, or IKE. */
+  | 'ipsec'
   /** A packet that anybody on the wire can read: a pod's address, or the marker that the lab's traffic carries. */
   | 'clear'
   /** Neighbour discovery, the API, and whatever else nodes say to each other. */
@@ -22,6 +24,9 @@ export type Classifier = (frame: Buffer) => Classified;
 
 const ETHERNET_HEADER = 14;
 const UDP = 17;
+const ESP = 50;
+/** UDP ports of IKE, and of IKE and ESP behind NAT (RFC 7296, RFC 3948). */
+const IKE_PORTS: readonly number[] = [500, 4500];
 const FRAGMENT_HEADER = 44;
 
 export interface ClassifierOptions {
@@ -44,8 +49,9 @@ export function classifier(lab: Topology, options: ClassifierOptions = {}): Clas
     if (packet === undefined) return { kind: 'other' };
     const { from, to } = packet;
     if (isWireguard(packet, ports)) return { kind: 'wireguard', from, to };
-    const clear = isPod(from) || isPod(to) || frame.includes(MARKER);
-    return { kind: clear ? 'clear' : 'other', from, to };
+    // ESP can also be without encryption, and a pod's.
+    if (isPod(from) || isPod(to) || frame.includes(MARKER)) return { kind: 'clear', from, to };
+    return { kind: isIpsec(packet) ? 'ipsec' : 'other', from, to };
   };
 }
 
@@ -63,6 +69,12 @@ function isWireguard({ protocol, payload }: Packet, ports: ReadonlySet<number>):
   if (!ports.has(payload.readUInt16BE(0)) && !ports.has(payload.readUInt16BE(2))) return false;
   const word = payload.readUInt32LE(8);
   return word >= 1 && word <= 4;
+}
+
+function isIpsec({ protocol, payload }: Packet): boolean {
+  if (protocol === ESP) return true;
+  if (protocol !== UDP || payload.length < 8) return false;
+  return IKE_PORTS.includes(payload.readUInt16BE(0)) || IKE_PORTS.includes(payload.readUInt16BE(2));
 }
 
 function readPacket(frame: Buffer): Packet | undefined {

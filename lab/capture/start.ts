@@ -9,6 +9,8 @@ import { PcapReader } from './pcap.ts';
 export interface CaptureReport {
   readonly frames: number;
   readonly wireguard: number;
+  /** ESP and IKE. */
+  readonly ipsec: number;
   readonly clear: number;
   readonly other: number;
   /** Who was seen in clear, by how many frames; the most first. */
@@ -31,14 +33,15 @@ export interface Capture {
 const SNAP_BYTES = 256;
 
 export interface CaptureOptions extends ClassifierOptions {
-  /** The kernel leaves out what is on the mesh's ports: far less work where much is encrypted, and `wireguard` stays 0. */
+  /** The kernel leaves out ESP and what is on the mesh's ports: far less work where much is encrypted, and `wireguard` and `ipsec` stay 0. */
   readonly withoutMesh?: boolean;
 }
 
 /** Captures on the bridge of the underlay; resolves when it listens. Throws `LAB_CAPTURE_FAILED`. */
 export async function startCapture(lab: Topology, options: CaptureOptions = {}): Promise<Capture> {
   const ports = (options.ports ?? MESH_PORTS).map((port) => `udp port ${port}`);
-  const filter = `(ip or ip6)${options.withoutMesh ? ` and not (${ports.join(' or ')})` : ''}`;
+  const mesh = [...ports, 'udp port 500', 'udp port 4500', 'ip proto 50', 'ip6 proto 50'];
+  const filter = `(ip or ip6)${options.withoutMesh ? ` and not (${mesh.join(' or ')})` : ''}`;
   const tcpdump = [
     'tcpdump',
     '-i',
@@ -101,7 +104,7 @@ function listening(stderr: NodeJS.ReadableStream): Promise<() => string> {
 
 class Counter {
   readonly #classify;
-  #counts: Record<FrameKind, number> = { wireguard: 0, clear: 0, other: 0 };
+  #counts: Record<FrameKind, number> = { wireguard: 0, ipsec: 0, clear: 0, other: 0 };
   #clear = new Map<string, number>();
   #samples: Partial<Record<FrameKind, Buffer>> = {};
 
@@ -119,13 +122,13 @@ class Counter {
   }
 
   reset(): void {
-    this.#counts = { wireguard: 0, clear: 0, other: 0 };
+    this.#counts = { wireguard: 0, ipsec: 0, clear: 0, other: 0 };
     this.#clear = new Map();
     this.#samples = {};
   }
 
   report(): CaptureReport {
-    const { wireguard, clear, other } = this.#counts;
+    const { wireguard, ipsec, clear, other } = this.#counts;
     const clearBetween = [...this.#clear]
       .map(([key, frames]) => {
         const [from = '', to = ''] = key.split(' ');
@@ -133,8 +136,9 @@ class Counter {
       })
       .sort((one, another) => another.frames - one.frames);
     return {
-      frames: wireguard + clear + other,
+      frames: wireguard + ipsec + clear + other,
       wireguard,
+      ipsec,
       clear,
       other,
       clearBetween,

@@ -14,7 +14,7 @@ const specSchema = z.object({
   ipv6: z.boolean(),
   /** argv that the program's commands are appended to. */
   program: z.array(z.string()),
-  encryption: z.enum(['none', 'wireguard']),
+  encryption: z.enum(['none', 'wireguard', 'ipsec']),
   /** Whether agents are told by flag, or read the EncryptionMesh. */
   through: z.enum(['flag', 'resource']),
   /** The kubeconfig of a real API server; absent: the embedded one. */

@@ -10,7 +10,15 @@ import { labProgram } from '../program.ts';
 import { forgetMemory, inNode, nodeNamed, startAgent, stopAgent, untilAgents } from './agents.ts';
 import { startApi, stopApi } from './api.ts';
 import { startController, stopController } from './controller.ts';
-import { createFolder, LABS_FOLDER, type Lab, openLab, removeFolder, writeSpec } from './folder.ts';
+import {
+  createFolder,
+  LABS_FOLDER,
+  type Lab,
+  type LabSpec,
+  openLab,
+  removeFolder,
+  writeSpec,
+} from './folder.ts';
 import { requireUsable } from './kubeconfigs.ts';
 import { applyMesh, currentEncryption, meshSpec } from './mesh.ts';
 import { createNodeNetwork, createUnderlay, destroyNamespaces, destroyNodeNetwork } from './network.ts';
@@ -25,7 +33,7 @@ export interface LabOptions {
   /** Pods a node. */
   readonly pods?: number;
   readonly ipv6?: boolean;
-  readonly encryption?: 'none' | 'wireguard';
+  readonly encryption?: LabSpec['encryption'];
   /** Of a real API server; else the embedded one serves. */
   readonly kubeconfig?: string;
   /** Tell the agents by flag, which is the default, or by the EncryptionMesh. */
@@ -130,7 +138,7 @@ export interface Settings extends Pick<LabOptions, 'patience' | 'signal'> {
 /** Switches encryption of the whole lab, by the EncryptionMesh or by agents with new flags; resolves when it is done. */
 export async function setEncryption(
   name: string,
-  encryption: 'none' | 'wireguard',
+  encryption: LabSpec['encryption'],
   options: Settings = {},
 ): Promise<Lab> {
   const before = await openLab(name);

@@ -37,6 +37,19 @@ describe('what a capture makes of a frame', () => {
     assert.equal(classify(udp('192.0.2.11', '192.0.2.12', { port: 51831, payload: text })).kind, 'other');
   });
 
+  it('IPsec: ESP, and IKE on its ports; not between pods, nor when it can be read', () => {
+    const esp = (from: string, payload: Buffer) => {
+      const frame = udp(from, '192.0.2.12', { port: 9, payload });
+      frame.writeUInt8(50, 23);
+      return classify(frame).kind;
+    };
+    assert.equal(esp('192.0.2.11', data), 'ipsec');
+    assert.equal(esp('10.244.1.2', data), 'clear');
+    assert.equal(esp('192.0.2.11', Buffer.from('xx sheath-lab-marker xx')), 'clear');
+    for (const port of [500, 4500])
+      assert.equal(classify(udp('192.0.2.11', '192.0.2.12', { port, payload: data })).kind, 'ipsec');
+  });
+
   it('in clear: an address of a pod at either end', () => {
     const seen = classify(udp('10.244.1.2', '192.0.2.12', { port: 53, payload: data }));
     assert.deepEqual(seen, { kind: 'clear', from: '10.244.1.2', to: '192.0.2.12' });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type CaptureReport, startCapture } from '../../../lab/capture/start.ts';
 import { agentStatus, nodeNamed, untilAgents } from '../../../lab/nodes/agents.ts';
-import type { Lab } from '../../../lab/nodes/folder.ts';
+import type { Lab, LabSpec } from '../../../lab/nodes/folder.ts';
 import {
   type LabOptions,
   labDown,
@@ -21,6 +21,7 @@ import type { TrafficOptions } from '../../../lab/traffic/run.ts';
 import { startTraffic } from '../../../lab/traffic/start.ts';
 import type { AgentStatus } from '../../../operator/status.ts';
 import { type KubeApiserver, startKubeApiserver } from '../../support/kube-apiserver.ts';
+import { type View, wireguard } from './view.ts';
 
 const NAME = 'mesh';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -28,21 +29,25 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PATIENCE = 120_000;
 
 export interface Measured {
+  readonly view: View;
   readonly traffic: TrafficReport;
   readonly wire: CaptureReport;
 }
 
 export class Mesh {
   readonly server: KubeApiserver;
+  /** Of the driver that it encrypts with. */
+  readonly view: View;
   lab: Lab;
 
-  private constructor(server: KubeApiserver, lab: Lab) {
+  private constructor(server: KubeApiserver, view: View, lab: Lab) {
     this.server = server;
+    this.view = view;
     this.lab = lab;
   }
 
   /** Network and API; no agents yet, unless they are asked for. */
-  static async create(options: LabOptions = { withoutAgents: true }): Promise<Mesh> {
+  static async create(options: LabOptions = { withoutAgents: true }, view: View = wireguard): Promise<Mesh> {
     const program = `${ROOT}dist/sheath.mjs`;
     if (!existsSync(program)) execFileSync(process.execPath, [`${ROOT}bundle.mjs`], { stdio: 'ignore' });
     const { name = NAME } = options;
@@ -58,7 +63,7 @@ export class Mesh {
         ...options,
         program: [process.execPath, program],
       });
-      return new Mesh(server, lab);
+      return new Mesh(server, view, lab);
     } catch (error) {
       await server.stop();
       throw error;
@@ -71,7 +76,7 @@ export class Mesh {
   }
 
   /** Starts every agent with `--encryption` and the flags, and resolves when all of them are where they should be. */
-  async switchTo(encryption: 'none' | 'wireguard', settings: Settings = {}): Promise<void> {
+  async switchTo(encryption: LabSpec['encryption'], settings: Settings = {}): Promise<void> {
     this.lab = await setEncryption(this.lab.name, encryption, {
       patience: PATIENCE,
       agentFlags: [],
@@ -123,7 +128,7 @@ export class Mesh {
       throw error;
     }
     const report = await traffic.stop();
-    return { traffic: report, wire: await capture.stop() };
+    return { view: this.view, traffic: report, wire: await capture.stop() };
   }
 
   /** 250 packets a second each way between two pods, in both families, of which `work` may lose none. */
@@ -150,11 +155,11 @@ export function assertNoneLost({ traffic }: Measured): void {
 }
 
 /** Nobody on the wire could read any of it, and it did cross the wire. */
-export function assertEncrypted({ wire, traffic }: Measured): void {
+export function assertEncrypted({ view: { encryption }, wire, traffic }: Measured): void {
   assert.deepEqual(wire.clearBetween, [], 'seen in clear');
   assert.equal(wire.dropped, 0, 'the capture is complete');
   assert.ok(
-    wire.wireguard >= traffic.received,
-    `${wire.wireguard} WireGuard frames for ${traffic.received} packets`,
+    wire[encryption] >= traffic.received,
+    `${wire[encryption]} ${encryption} frames for ${traffic.received} packets`,
   );
 }

@@ -43,17 +43,21 @@ export function scopes(mesh: () => Mesh): void {
   });
 
   it('scope nodes: host to host as well, and nothing is lost when it begins and ends', async () => {
-    await mesh().losslessly(() => mesh().switchTo('wireguard', { agentFlags: ['--scope', 'nodes'] }));
+    await mesh().losslessly(() =>
+      mesh().switchTo(mesh().view.encryption, { agentFlags: ['--scope', 'nodes'] }),
+    );
     const measured = await mesh().measure({ rate: 20, between: 'all', answers: true }, () => sleep(2000));
     assertNoneLost(measured);
     assertEncrypted(measured);
-    await mesh().losslessly(() => mesh().switchTo('wireguard'));
+    await mesh().losslessly(() => mesh().switchTo(mesh().view.encryption));
   });
 
   it('scope nodes: agents reach an API server that is a node of the mesh', async () => {
     const netns = 'sheath.mesh.n1';
     const kubeconfig = await mesh().server.exposeIn({ netns, address: '192.0.2.11', port: 6443 });
-    await mesh().switchTo('wireguard', { agentFlags: ['--scope', 'nodes', '--kubeconfig', kubeconfig] });
+    await mesh().switchTo(mesh().view.encryption, {
+      agentFlags: ['--scope', 'nodes', '--kubeconfig', kubeconfig],
+    });
     // Longer than a heartbeat of the watch could hide a dead connection: a change has to get through.
     await mesh().kubectl('label', 'node', 'n1', 'sheath-test=1', '--overwrite');
     await sleep(3000);
@@ -64,6 +68,6 @@ export function scopes(mesh: () => Mesh): void {
       assert.equal(publish.state, 'published');
       assert.deepEqual(problems, []);
     }
-    await mesh().switchTo('wireguard');
+    await mesh().switchTo(mesh().view.encryption);
   });
 }
