@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import { contains, rangeOf } from '../../mesh/prefix.ts';
 import type { MeshPlan, Prefix } from '../../mesh/types.ts';
 import { GUARD, TABLE, tablesOf } from '../../tunnels/firewall/ruleset.ts';
+import { requestId } from '../../tunnels/ipsec/connection.ts';
 import { judge, type Packet } from './nft-reader.ts';
-import { address, mesh, prefix } from './states.ts';
+import { address, mesh, prefix, publicKey } from './states.ts';
 
 /** Few, and close to each other: ranges nest, are equal, or are apart. */
 const RANGES = [
@@ -47,6 +48,8 @@ interface Given {
   readonly type: string;
   readonly hopLimit: number;
   readonly mark: number;
+  /** Of the state that it is to be encrypted by. */
+  readonly reqid: number | undefined;
 }
 
 const ranges = (minLength: number, maxLength: number) =>
@@ -89,6 +92,7 @@ const packets = fc.constantFrom(4 as const, 6 as const).chain((family) =>
     type: fc.constantFrom('nd-neighbor-solicit', 'destination-unreachable', 'packet-too-big', 'echo-request'),
     hopLimit: fc.constantFrom(64, 255),
     mark: fc.constantFrom(0, 0x1000, 0x3000),
+    reqid: fc.constantFrom(undefined, undefined, 1, 0x4000, requestId(7, 'n2', publicKey(207))),
   }),
 );
 
@@ -96,6 +100,8 @@ const packets = fc.constantFrom(4 as const, 6 as const).chain((family) =>
 function stops(plan: MeshPlan, outside: readonly string[], given: Given): boolean {
   const { direction, family, device } = given;
   if (['lo', 'sheath0', 'sheath1'].includes(device)) return false;
+  const hasIpsec = plan.devices.some(({ driver }) => driver === 'ipsec');
+  if (direction === 'out' && hasIpsec && (given.reqid ?? 0) >= 0x4000_0000) return false;
   const [near, far] = direction === 'out' ? [given.from, given.to] : [given.to, given.from];
   const ours = [...plan.ownPrefixes, ...plan.devices.flatMap(({ addresses }) => addresses)];
   const self = plan.ownAddresses.map(whole);
@@ -108,7 +114,7 @@ function stops(plan: MeshPlan, outside: readonly string[], given: Given): boolea
 
   const udp = given.protocol === 'udp';
   const ports = plan.devices.map(({ port }) => port).filter((port) => port > 0);
-  const ike = plan.devices.some(({ driver }) => driver === 'ipsec') ? [500, 4500] : [];
+  const ike = hasIpsec ? [500, 4500] : [];
   const esp = ike.length > 0 && given.protocol === 'esp';
   const isOurs = (port: number) => esp || (udp && [...ports, ...ike].includes(port));
   const fromOurPort = isOurs(given.sourcePort);
@@ -145,6 +151,7 @@ function asPacket(given: Given): Packet {
     [`meta ${given.direction === 'out' ? 'oifname' : 'iifname'}`]: given.device,
     'meta mark': given.mark,
     'meta l4proto': given.protocol,
+    'ipsec reqid': given.direction === 'out' ? given.reqid : undefined,
     [`${protocol} saddr`]: given.from,
     [`${protocol} daddr`]: given.to,
     [`${protocol} ${limit}`]: given.hopLimit,

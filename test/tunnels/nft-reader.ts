@@ -3,7 +3,7 @@ import { contains, rangeOf } from '../../mesh/prefix.ts';
 import type { Prefix } from '../../mesh/types.ts';
 import type { Json, JsonObject, Table } from '../../tunnels/firewall/json.ts';
 
-/** What is asked of a packet: `meta oifname`, `ip saddr`, `udp sport`, `ct direction`. Undefined: it has no such thing. */
+/** What is asked of a packet: `meta oifname`, `ip saddr`, `udp sport`, `ct direction`, `ipsec reqid`. Undefined: it has no such thing. */
 export type Packet = Readonly<Record<string, string | number | undefined>>;
 
 export interface Verdict {
@@ -47,7 +47,7 @@ export function judge(table: Table, chain: string, packet: Packet): Verdict {
 
   function read(json: Json): string | number | undefined {
     const [word = '', value] = Object.entries(object(json))[0] ?? [];
-    if (word === 'meta' || word === 'ct') return packet[`${word} ${object(value).key}`];
+    if (word === 'meta' || word === 'ct' || word === 'ipsec') return packet[`${word} ${object(value).key}`];
     if (word === 'payload') return packet[`${object(value).protocol} ${object(value).field}`];
     if (word === '&' && Array.isArray(value)) return (Number(read(value[0])) & Number(value[1])) >>> 0;
     throw new Error(`unknown: ${JSON.stringify(json)}`);
@@ -71,7 +71,9 @@ function equal(found: string | number, element: Json): boolean {
       ? inPrefix(found, `${element}/${element.includes(':') ? 128 : 32}`)
       : found === element;
   }
-  const { addr, len } = object(object(element).prefix);
+  const { prefix, range } = object(element);
+  if (Array.isArray(range)) return Number(found) >= Number(range[0]) && Number(found) <= Number(range[1]);
+  const { addr, len } = object(prefix);
   return inPrefix(String(found), `${addr}/${len}`);
 }
 

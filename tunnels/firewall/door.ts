@@ -44,7 +44,7 @@ import {
   together,
 } from './json.ts';
 import { type Ranges, rangesOf } from './ranges.ts';
-import { DHCP, DISCOVERY, ERRORS, portsOf, tunnelPackets } from './services.ts';
+import { beforeEncryption, DHCP, DISCOVERY, ERRORS, portsOf, tunnelPackets } from './services.ts';
 import { BEFORE_SRCNAT } from './translate.ts';
 
 export type Direction = 'in' | 'out';
@@ -81,6 +81,7 @@ export function door(plan: MeshPlan, { outside, later = 0 }: DoorOptions): Rules
     ],
     rules: [
       rule('door-out', equal(meta('oifname'), PASSING), ACCEPT),
+      ...beforeEncryption(plan).map((expr) => rule('door-out', ...expr)),
       rule('door-in', equal(meta('iifname'), PASSING), ACCEPT),
       rule('door-reply', equal(meta('iifname'), PASSING), ACCEPT),
       rule('door-reply', differs({ ct: { key: 'direction' } }, 'reply'), ACCEPT),

@@ -40,6 +40,18 @@ const IKE: Json = { set: [500, 4500] };
 export const portsOf = ({ devices }: MeshPlan): number[] =>
   devices.map(({ port }) => port).filter((port) => port > 0);
 
+/** Above what charon and the kernel hand out themselves, from 1 and from 0x4000 on: the states of our sessions, and nobody else's. */
+const REQUEST_IDS: Json = { range: [0x4000_0000, 0x7fff_ffff] };
+
+/**
+ * A packet that an IPsec device of ours took passes postrouting a second time, towards the other nodes and not yet encrypted
+ * (`xfrm4_output`): what it is to be encrypted by is on its route by then. Where there is no state, there is no such route.
+ */
+export function beforeEncryption({ devices }: MeshPlan): (readonly Json[])[] {
+  if (!devices.some(({ driver }) => driver === 'ipsec')) return [];
+  return [[equal({ ipsec: { key: 'reqid', dir: 'out', spnum: 0 } }, REQUEST_IDS), ACCEPT]];
+}
+
 /** Each an expression that one kind of the tunnel's own packets fulfils. */
 export function tunnelPackets(plan: MeshPlan, port: 'sport' | 'dport'): Json[] {
   const udp = payload('udp', port);

@@ -11,6 +11,8 @@ export interface IpsecShape extends MeshShape {
   /** Peers whose key is another's: by number, whose. */
   readonly stolen?: Readonly<Record<number, number>>;
   readonly restart?: readonly string[];
+  /** What else the plan says: `mode`, say. */
+  readonly plan?: Partial<MeshPlan>;
 }
 
 export function ipsecDesired(shape: IpsecShape): DesiredState {
@@ -22,6 +24,7 @@ function onIpsec(plan: MeshPlan, shape: IpsecShape): MeshPlan {
   const isIpsec = (generation: number) => !(shape.wireguard ?? []).includes(generation);
   return {
     ...plan,
+    ...shape.plan,
     encryption: 'ipsec',
     devices: plan.devices.map((device) =>
       isIpsec(device.generation) ? { ...device, driver: 'ipsec', port: 0 } : device,
