@@ -5,7 +5,6 @@ export type KeyringErrorCode =
   | 'KEY_UNREADABLE'
   | 'KEY_UNSAFE'
   | 'KEY_DAMAGED'
-  | 'KEY_AMBIGUOUS'
   | 'KEY_MISSING'
   | 'KEY_NOT_WRITTEN';
 

@@ -1,5 +1,6 @@
 /**
- * The private keys of this node, one file a generation: `<state-dir>/keys/7.wireguard`, 0600 in a folder 0700, ours.
+ * The private keys of this node, one file a generation and driver: `<state-dir>/keys/7.wireguard`, 0600 in a folder 0700, ours. Two of one
+ * number are there while a node goes over to a mesh that took the other driver without it.
  *
  * What is wrong with a file stops the agent, because a key that is replaced silently is a peer that is locked out, or a secret
  * that somebody else reads. Whatever is interrupted leaves the old key or the new one, whole.
@@ -40,7 +41,8 @@ export class Keyring {
   readonly #directory: string;
   readonly #now: () => number;
   readonly #files: KeyFiles;
-  readonly #entries = new Map<number, KeyringEntry>();
+  /** By name of the file. */
+  readonly #entries = new Map<string, KeyringEntry>();
   #clock = 0;
 
   private constructor(directory: string, options: KeyringOptions) {
@@ -62,16 +64,11 @@ export class Keyring {
 
   /** The key of this generation; a fresh one, on disk already, when there is none. */
   ensure(generation: number, driver: Driver): KeyringEntry {
-    const known = this.#entries.get(generation);
-    if (known === undefined) return this.#write(createEntry(generation, driver, this.#now()));
-    if (known.driver === driver) return known;
-    throw new KeyringError('KEY_AMBIGUOUS', this.#path(known), {
-      message: `generation ${generation} is a ${known.driver} key; ${driver} needs a generation of its own`,
-    });
+    return this.get(generation, driver) ?? this.#write(createEntry(generation, driver, this.#now()));
   }
 
-  get(generation: number): KeyringEntry | undefined {
-    return this.#entries.get(generation);
+  get(generation: number, driver: Driver): KeyringEntry | undefined {
+    return this.#entries.get(nameOf({ generation, driver }));
   }
 
   /** Oldest generation first. */
@@ -80,27 +77,26 @@ export class Keyring {
   }
 
   /** Not there any more is success. */
-  remove(generation: number): void {
-    const entry = this.#entries.get(generation);
+  remove(generation: number, driver: Driver): void {
+    const entry = this.get(generation, driver);
     if (entry === undefined) return;
     this.#guard(this.#path(entry), 'KEY_NOT_WRITTEN', () => {
       this.#files.remove(this.#path(entry));
       this.#files.syncDirectory(this.#directory);
     });
-    this.#entries.delete(generation);
+    this.#entries.delete(nameOf(entry));
   }
 
   /**
-   * A fresh key in place of the old one. For a node whose clock is behind: its peers refuse handshakes that are older than the
-   * last one they saw with the old key. Once all keys are renewed, the clock starts from them. @throws `KEY_MISSING`
+   * A fresh key of WireGuard in place of the old one. For a node whose clock is behind: its peers refuse handshakes that are older than
+   * the last one they saw with the old key. Once all of them are renewed, the clock starts from them. @throws `KEY_MISSING`
    */
   renew(generation: number): KeyringEntry {
-    const old = this.#entries.get(generation);
-    if (old === undefined)
+    if (this.get(generation, 'wireguard') === undefined)
       throw new KeyringError('KEY_MISSING', this.#directory, {
-        message: `has no key of generation ${generation}`,
+        message: `has no WireGuard key of generation ${generation}`,
       });
-    const entry = this.#write(createEntry(generation, old.driver, this.#now()));
+    const entry = this.#write(createEntry(generation, 'wireguard', this.#now()));
     const newest = this.#newestKey();
     if (newest <= this.#now() && this.#clock > newest) this.#setClock(newest);
     return entry;
@@ -116,8 +112,10 @@ export class Keyring {
     if (now >= this.#clock + CLOCK_STEP) this.#setClock(now);
   }
 
+  /** Of WireGuard: nothing that IPsec sends carries the time. */
   #newestKey(): number {
-    return Math.max(0, ...Array.from(this.#entries.values(), ({ createdAt }) => createdAt));
+    const dated = this.list().filter(({ driver }) => driver === 'wireguard');
+    return Math.max(0, ...dated.map(({ createdAt }) => createdAt));
   }
 
   #setClock(now: number): void {
@@ -133,7 +131,7 @@ export class Keyring {
     this.#guard(this.#path(entry), 'KEY_NOT_WRITTEN', () =>
       replaceFile(this.#files, { folder: this.#directory, name }, formatKeyFile(entry)),
     );
-    this.#entries.set(entry.generation, entry);
+    this.#entries.set(name, entry);
     return entry;
   }
 
@@ -164,12 +162,7 @@ export class Keyring {
       throw new KeyringError('KEY_DAMAGED', path, {
         message: `${wrong ?? 'holds the key of another generation'}; ${RESTORE}`,
       });
-    const other = this.#entries.get(entry.generation);
-    if (other !== undefined)
-      throw new KeyringError('KEY_AMBIGUOUS', path, {
-        message: `generation ${entry.generation} has ${nameOf(other)} beside it; remove the one that is not published`,
-      });
-    this.#entries.set(entry.generation, entry);
+    this.#entries.set(name, entry);
   }
 
   #path(entry: KeyringEntry): string {
@@ -192,6 +185,6 @@ const RESTORE =
   'restore it from a backup, or remove it and start again: a fresh key is made and published then';
 const ACCESS = 'is the state directory on a writable disk with space left, and the agent root?';
 
-function nameOf({ generation, driver }: KeyringEntry): string {
+function nameOf({ generation, driver }: Pick<KeyringEntry, 'generation' | 'driver'>): string {
   return `${generation}.${driver}`;
 }

@@ -104,7 +104,9 @@ export interface Kept {
  */
 export function adopt({ stance, own, keys }: Kept): Stance | undefined {
   if (stance !== undefined) {
-    const there = stance.held.filter(({ number }) => keys.some(({ generation }) => generation === number));
+    const there = stance.held.filter(({ number, driver }) =>
+      keys.some((key) => key.generation === number && key.driver === driver),
+    );
     // Stopped between the key's removal and the next time.
     return there.length === 0 ? stance : change(stance, { held: there });
   }

@@ -102,4 +102,6 @@ export interface DataplaneError {
   readonly cause?: unknown;
   /** The peer whose item it is, when it is one peer's. */
   readonly node?: string;
+  /** The device that it is about, when it is one device: the other is as it shall be. */
+  readonly device?: DeviceName;
 }

@@ -1,14 +1,14 @@
 /** What WireGuard and IPsec share: how a device comes to be, and how its peers are kept. One folder a driver. */
 import type { DeviceName, DevicePlan, MeshPlan, Observation } from '../mesh/types.ts';
-import type { DesiredState } from './dataplane.ts';
+import type { DesiredState, Report } from './dataplane.ts';
 import type { Outcome } from './failure.ts';
 import type { Link } from './netlink/types.ts';
 
 export type Implementation = 'kernel' | 'userspace';
 
 export interface TunnelDriver {
-  /** Who carries the packets of this link; undefined: the link is not of this driver's kind. */
-  implementation(link: Link): Implementation | undefined;
+  /** Who carries the packets of this link; undefined: the link is not of this driver's kind. @param of several drivers, which one is asked */
+  implementation(link: Link, driver?: DevicePlan['driver']): Implementation | undefined;
   /** Makes the link, bare: alias, MTU and addresses are the caller's. @throws DataplaneFailure */
   create(device: DevicePlan): Promise<void>;
   /** Takes in what is wanted of one device; reads what it has, when that is not known. */
@@ -23,6 +23,8 @@ export interface TunnelDriver {
   disturbed(device: DeviceName): boolean;
   /** Before the device goes: takes back what the driver has elsewhere than on it. Absent: nothing. */
   release?(device: DeviceName, generation: number): Promise<void>;
+  /** What it tells of itself beyond its devices; nothing while it has none. Absent: nothing. */
+  report?(): Promise<Pick<Report, 'ipsec'>>;
   /** The device is gone, or another. */
   forget(device: DeviceName): void;
   close(): void;

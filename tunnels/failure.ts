@@ -1,4 +1,5 @@
 /** Errors of the dataplane: a stable code, the part and the thing they are about, and the way out. */
+import type { DeviceName } from '../mesh/types.ts';
 import type { Change, DataplaneError, Part } from './dataplane.ts';
 
 /** A `DataplaneError` that can be thrown. */
@@ -18,17 +19,38 @@ export class DataplaneFailure extends Error implements DataplaneError {
 
 /** Collects what one `set` did and what it could not do; one failed item never stops the others. */
 export class Outcome {
-  readonly changes: Change[] = [];
-  readonly errors: DataplaneError[] = [];
+  readonly changes: Change[];
+  readonly errors: DataplaneError[];
+  readonly #device: DeviceName | undefined;
+
+  /** @param whole to which this is a part: what is done to one device */
+  constructor(whole?: Outcome, device?: DeviceName) {
+    this.changes = whole?.changes ?? [];
+    this.errors = whole?.errors ?? [];
+    this.#device = device;
+  }
+
+  about(device: DeviceName): Outcome {
+    return new Outcome(this, device);
+  }
 
   changed(change: Change): void {
     this.changes.push(change);
   }
 
   failed(error: DataplaneError): void {
-    this.errors.push(error);
+    this.errors.push(this.#device === undefined ? error : { ...plain(error), device: this.#device });
   }
 }
+
+/** An Error's message is not spread. */
+const plain = ({ part, code, message, cause, node }: DataplaneError): DataplaneError => ({
+  part,
+  code,
+  message,
+  ...(cause === undefined ? {} : { cause }),
+  ...(node === undefined ? {} : { node }),
+});
 
 /** The kernel's or a program's refusal, told with what it was about. */
 export function refused(part: Part, what: string, cause: unknown): DataplaneError {

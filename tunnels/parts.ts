@@ -6,7 +6,7 @@ import { combineDrivers } from './drivers.ts';
 import { dryNetlink, dryWireGuard } from './dry.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { createNft } from './firewall/nft.ts';
-import { hostDaemon, ownDaemon } from './ipsec/daemon.ts';
+import { ChosenDaemon } from './ipsec/chosen-daemon.ts';
 import { createIpsecDriver } from './ipsec/driver.ts';
 import { dryDaemon, dryXfrm } from './ipsec/dry.ts';
 import { Kernel } from './kernel.ts';
@@ -80,8 +80,9 @@ interface IpsecContext {
 }
 
 function ipsecDriver({ ipsec = {} }: DataplaneOptions, context: IpsecContext): TunnelDriver {
-  const { vici, folder = CHARON.folder, program = CHARON.program, settings, log } = ipsec;
-  const daemon = vici === undefined ? ownDaemon({ folder, program }) : hostDaemon(vici);
+  const { folder = CHARON.folder, program = CHARON.program, settings, log } = ipsec;
+  const { steady } = context;
+  const daemon = new ChosenDaemon({ vici: () => ipsec.vici, folder, program, steady });
   return createIpsecDriver({
     ...context,
     daemon: context.dry ? dryDaemon(daemon) : daemon,

@@ -42,8 +42,8 @@ export interface DataplaneOptions {
 
 /** What the IPsec driver needs of the machine. */
 export interface IpsecPorts {
-  /** Socket of a charon that somebody else runs. Absent: one of our own is started when there is an IPsec device. */
-  readonly vici?: string;
+  /** Socket of a charon that somebody else runs, read anew each time. Absent: one of our own is started when there is an IPsec device. */
+  readonly vici?: string | undefined;
   /** Folder of our own charon: its configuration and its socket. Default: `/run/sheath/ipsec`. */
   readonly folder?: string;
   /** Default: `charon-systemd`, found on PATH. */

@@ -41,15 +41,17 @@ export async function setAll(parts: Parts, desired: DesiredState, outcome: Outco
   await parts.firewall.set(plan, outcome);
   await route(parts, { desired, live }, outcome);
   await parts.firewall.open(plan, outcome);
-  for (const { plan: device } of ready) await parts.driver.prune(device.name, outcome);
+  for (const { plan: device } of ready) await parts.driver.prune(device.name, outcome.about(device.name));
   const pending = await takeBack(parts, desired, outcome);
   const door = await attempt(undefined, outcome, () => parts.firewall.report(plan));
+  const own = await parts.driver.report?.();
   return {
     changes: outcome.changes,
     errors: outcome.errors,
     devices: live.map(reportOf),
     pending,
     ...(door === undefined ? {} : { door }),
+    ...own,
   };
 }
 
@@ -86,14 +88,15 @@ async function configure(parts: Parts, { desired, live }: Live, outcome: Outcome
       plan: desired.plan,
       desired,
     };
+    const about = outcome.about(device.plan.name);
     try {
       await parts.driver.refresh(request);
-      await parts.driver.configure(request, outcome);
+      await parts.driver.configure(request, about);
       ready.push(device);
     } catch (cause) {
       parts.driver.forget(device.plan.name);
       parts.kernel.spoil('links');
-      outcome.failed(refused('device', device.plan.name, cause));
+      about.failed(refused('device', device.plan.name, cause));
     }
   }
   return ready;

@@ -1,13 +1,14 @@
 /** Takes everything of ours back from this machine's kernel, without an agent. */
-import { kernelFolder, wireguardGoFolder } from '../../operator/agent/folders.ts';
+import { charonFolder, kernelFolder, wireguardGoFolder } from '../../operator/agent/folders.ts';
 import { forgetWishes } from '../../operator/agent/forget.ts';
 import { type TakenBack, takeBack as takeBackFrom } from '../../operator/agent/take-back.ts';
 import { systemClock } from '../../operator/clock.ts';
 import { createDataplane } from '../../tunnels/create.ts';
+import { hostSocketOf } from '../../tunnels/ipsec/chosen-daemon.ts';
 
 /** @throws what `signal` aborted with */
 export async function takeBack(options: {
-  /** Of the agent: what it found, to put it back, and where wireguard-go's sockets are. */
+  /** Of the agent: what it found, to put it back, and where the sockets of wireguard-go and charon are. */
   readonly stateDir: string;
   readonly runDir: string;
   readonly procSys: string;
@@ -20,6 +21,7 @@ export async function takeBack(options: {
     stateDir: kernelFolder(stateDir),
     userspace: 'auto',
     procSys,
+    ipsec: { folder: charonFolder(runDir), vici: hostSocketOf(charonFolder(runDir)) },
     ...(socketDir === undefined ? {} : { socketDir }),
   });
   try {

@@ -3,7 +3,7 @@ import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import { formatAgent } from '../../mesh/published.ts';
 import { formatAnnotations } from '../../mesh/record.ts';
 import { adding, IN_CLEAR, isPublished, type Stance } from '../../mesh/stance.ts';
-import type { AgentFacts, Mode, NodeRecord } from '../../mesh/types.ts';
+import type { AgentFacts, DeviceName, Mode, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
 
 export interface AnnouncementInput {
@@ -44,12 +44,14 @@ export class Announcement {
 
   /** Others may only hear of a key when the device behind it answers. */
   #readyNow({ held }: Stance, { devices, errors }: Report): ReadonlySet<number> {
-    const failed = errors.some(
+    const failures = errors.filter(
       ({ part, node }) => part === 'device' || (part === 'peer' && node === undefined),
     );
-    const there = devices.map(({ generation }) => generation);
+    const failed = (name: DeviceName) =>
+      failures.some(({ device }) => device === undefined || device === name);
+    const there = devices.filter(({ name }) => !failed(name)).map(({ generation }) => generation);
     const ready = held.map(({ number }) => number);
-    return new Set(ready.filter((number) => this.#ready.has(number) || (!failed && there.includes(number))));
+    return new Set(ready.filter((number) => this.#ready.has(number) || there.includes(number)));
   }
 
   /** Others send in clear once we say that our door is open, and believe us that it is shut. */

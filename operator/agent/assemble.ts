@@ -94,9 +94,9 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     dataplane,
     clock,
     privateKey(generation) {
-      const entry = keyring.get(generation);
-      if (entry === undefined) throw new Error(`no key of generation ${generation}`);
-      return entry.privateKey;
+      const held = mesher.generations.find(({ number }) => number === generation);
+      if (held === undefined) throw new Error(`no key of generation ${generation}`);
+      return held.key.privateKey;
     },
     onPeer(peer, previous) {
       agent.progress();

@@ -1,6 +1,6 @@
 /**
  * WireGuard peers refuse handshakes older than the last one they saw with the same key. A node whose clock is behind gets in again
- * only with fresh keys.
+ * only with fresh keys. IKE carries no time: keys of IPsec stay.
  *
  * At a boot any time behind what the disk knows counts, for there is no session to lose. While devices live, theirs go on for three
  * minutes and new ones are tried for one and a half: a clock that is set back by less than a minute catches up by itself.
@@ -35,11 +35,12 @@ export class ClockGuard {
     const now = clock.now();
     const newest = this.#newest ?? Math.max(keyring.newestTimeOnDisk(), keptAt);
     const behind = newest - now;
-    const booting = this.#newest === undefined && behind > 0 && keyring.list().length > 0;
+    const dated = keyring.list().filter(({ driver }) => driver === 'wireguard');
+    const booting = this.#newest === undefined && behind > 0 && dated.length > 0;
     const renew = behind > CATCHES_UP || (booting && (await observe()).length === 0);
     this.#newest = renew ? now : Math.max(newest, now);
-    if (!renew || keyring.list().length === 0) return;
-    const generations = keyring.list().map(({ generation }) => generation);
+    if (!renew || dated.length === 0) return;
+    const generations = dated.map(({ generation }) => generation);
     for (const generation of generations) keyring.renew(generation);
     onClockBehind(behind, generations);
   }

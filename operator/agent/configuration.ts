@@ -72,7 +72,7 @@ export class Configuration {
   /** What this node is unable to do with the configuration as it is now. Never throws. @returns whether that is something new */
   async #examine(): Promise<boolean> {
     const { mesh } = this.#layered.live().config;
-    const text = JSON.stringify([mesh.routing, mesh.wireguard]);
+    const text = JSON.stringify([mesh.routing, mesh.wireguard, mesh.ipsec]);
     if (text === this.#examined) return false;
     this.#examined = text;
     try {
@@ -87,14 +87,12 @@ export class Configuration {
   }
 }
 
-const NO_IPSEC = 'ipsec: not in this version of sheath';
-
 /** What people read before they ask a node for it. */
 async function findings(
   { dataplane }: AgentOptions,
-  mesh: Pick<MeshConfig, 'routing' | 'wireguard'>,
+  mesh: Pick<MeshConfig, 'routing' | 'wireguard' | 'ipsec'>,
 ): Promise<readonly string[]> {
   // Whoever brings a kernel of their own is not asked about this machine's.
-  if (dataplane !== undefined) return [NO_IPSEC];
-  return [...(await preflight({ userspace: mesh.wireguard.userspace, mesh })).cannot, NO_IPSEC];
+  if (dataplane !== undefined) return [];
+  return (await preflight({ userspace: mesh.wireguard.userspace, mesh })).cannot;
 }

@@ -36,3 +36,8 @@ export async function makeStateDir(stateDir: string): Promise<void> {
     );
   }
 }
+
+/** Of our own charon: its settings and its socket. */
+export function charonFolder(runDir: string): string {
+  return join(runDir, 'ipsec');
+}

@@ -101,7 +101,7 @@ export class Mesher {
   get generations(): readonly OwnGeneration[] {
     const { keyring } = this.#options;
     return (this.stance?.held ?? []).flatMap((held) => {
-      const key = keyring.get(held.number);
+      const key = keyring.get(held.number, held.driver);
       return key === undefined ? [] : [{ ...held, key }];
     });
   }
@@ -154,7 +154,7 @@ export class Mesher {
   /** The same objects as before while nothing that they are made of changed. */
   #basis(own: OwnNode, stance: Stance): { readonly config: MeshConfig; readonly self: NodeRecord } {
     const { mesh } = this.#options.live().config;
-    const keys = stance.held.map(({ number }) => this.#options.keyring.get(number));
+    const keys = stance.held.map(({ number, driver }) => this.#options.keyring.get(number, driver));
     const inputs = [mesh, own, stance.held, stance.sending.join(), stance.mode, ...keys];
     const made = this.#made;
     if (made?.of.length === inputs.length && inputs.every((input, at) => input === made.of[at])) return made;
@@ -167,7 +167,7 @@ export class Mesher {
   #selfRecord(own: OwnNode, { held, sending, mode }: Stance): NodeRecord {
     const { keyring, live } = this.#options;
     const generations = held.flatMap(({ number, driver, port }): Generation[] => {
-      const publicKey = keyring.get(number)?.publicKey;
+      const publicKey = keyring.get(number, driver)?.publicKey;
       if (publicKey === undefined) return [];
       return [driver === 'wireguard' ? { number, driver, publicKey, port } : { number, driver, publicKey }];
     });

@@ -2,6 +2,7 @@
 import { Keyring } from '../../keys/keyring.ts';
 import { createDataplane } from '../../tunnels/create.ts';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
+import { settingsOf } from '../../tunnels/ipsec/settings.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Layer } from '../config/load.ts';
 import { resolveConfig } from '../config/resolve.ts';
@@ -11,7 +12,7 @@ import { createLog } from '../log.ts';
 import { type Assembled, assemble, type Ingredients } from './assemble.ts';
 import { Configuration } from './configuration.ts';
 import { farewell, type Leaving, lastRites } from './farewell.ts';
-import { kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
+import { charonFolder, kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
 import { serve } from './serve.ts';
 import { claimNamespace } from './sole.ts';
 
@@ -132,11 +133,19 @@ async function runAll({ agent, follower, policy }: Assembled, signal: AbortSigna
 
 async function openDataplane(options: AgentOptions, configuration: Configuration): Promise<Dataplane> {
   const socketDir = wireguardGoFolder(options.runDir);
+  const mesh = () => configuration.live().config.mesh;
   try {
     return await createDataplane({
       stateDir: kernelFolder(options.stateDir),
       get userspace() {
-        return configuration.live().config.mesh.wireguard.userspace;
+        return mesh().wireguard.userspace;
+      },
+      ipsec: {
+        folder: charonFolder(options.runDir),
+        get vici() {
+          return mesh().ipsec.vici;
+        },
+        settings: () => settingsOf(mesh().ipsec),
       },
       ...(socketDir === undefined ? {} : { socketDir }),
       ...(options.procSys === undefined ? {} : { procSys: options.procSys }),

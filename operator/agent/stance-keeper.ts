@@ -1,5 +1,5 @@
 /** Takes the steps that `lifecycle` says, each on disk before anything is done: keys, the stance, and whom it waits for. */
-import type { Keyring } from '../../keys/keyring.ts';
+import type { Driver, Keyring } from '../../keys/keyring.ts';
 import { lifecycle } from '../../mesh/lifecycle.ts';
 import type { Lifecycle, Silence, Waiting } from '../../mesh/lifecycle-types.ts';
 import { parseRecord } from '../../mesh/record.ts';
@@ -60,13 +60,18 @@ export class StanceKeeper {
   }
 
   /** What the kernel made of it: gone is what waits no more. */
-  turned(report: Report, unrouted: boolean): void {
-    const failed = (part: string) => report.errors.some((error) => error.part === part);
+  turned({ errors, pending, devices }: Report, unrouted: boolean): void {
+    const failed = (part: string) => errors.some((error) => error.part === part);
     this.#unrouted = unrouted && !failed('route') && !failed('rule');
     if (unrouted) return;
-    if (report.pending.length > 0) {
+    // What is wrong with a device that stays keeps none from going.
+    const staying = devices.map(({ name }) => name);
+    const stuck = errors.some(
+      ({ part, device }) => part === 'device' && (device === undefined || !staying.includes(device)),
+    );
+    if (pending.length > 0) {
       if (this.#leaving.size === 0) this.#leaving = new Set([IN_CLEAR]);
-    } else if (!failed('device')) this.#leaving = new Set();
+    } else if (!stuck) this.#leaving = new Set();
   }
 
   /** Whether there is another step to take at once. */
@@ -103,12 +108,14 @@ export class StanceKeeper {
     const { keyring, keep } = this.#options;
     for (const { number, driver } of stance.held) keyring.ensure(number, driver);
     if (stance !== this.stance) await keep(stance);
-    const numbers = new Set(stance.held.map(({ number }) => number));
-    const dropped = (this.stance?.held ?? []).filter(({ number }) => !numbers.has(number));
+    const isHeld = (one: { number: number; driver: Driver }) =>
+      stance.held.some(({ number, driver }) => number === one.number && driver === one.driver);
+    const dropped = (this.stance?.held ?? []).filter((one) => !isHeld(one));
     if (dropped.length > 0)
       this.#leaving = new Set([...this.#leaving, ...dropped.map(({ number }) => number)]);
     this.stance = stance;
-    for (const { generation } of keyring.list()) if (!numbers.has(generation)) keyring.remove(generation);
+    for (const { generation: number, driver } of keyring.list())
+      if (!isHeld({ number, driver })) keyring.remove(number, driver);
   }
 
   #begin(self: string): void {

@@ -40,7 +40,7 @@ function mortal(lives: number, torn: number): KeyFiles {
 const actions = {
   ensure: (ring: Keyring) => ring.ensure(8, 'wireguard'),
   renew: (ring: Keyring) => ring.renew(7),
-  remove: (ring: Keyring) => ring.remove(7),
+  remove: (ring: Keyring) => ring.remove(7, 'wireguard'),
   touch: (ring: Keyring) => ring.touch(Date.UTC(2027, 0)),
 } as const;
 
@@ -118,8 +118,8 @@ describe('a keyring whose process is killed', () => {
         fs.readdirSync(folder).filter((entry) => entry.startsWith('.')),
         [],
       );
-      assert.notEqual(ring.get(7)?.publicKey, last, 'it was at work');
-      last = ring.get(7)?.publicKey;
+      assert.notEqual(ring.get(7, 'wireguard')?.publicKey, last, 'it was at work');
+      last = ring.get(7, 'wireguard')?.publicKey;
     }
   });
 });

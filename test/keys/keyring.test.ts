@@ -27,8 +27,8 @@ describe('Keyring', () => {
     const entry = ring.ensure(7, 'wireguard');
     assert.equal(entry.publicKey, entry.privateKey.publicKey());
     assert.equal(ring.ensure(7, 'wireguard'), entry);
-    same(open().get(7), entry);
-    assert.equal(open().get(8), undefined);
+    same(open().get(7, 'wireguard'), entry);
+    assert.equal(open().get(8, 'wireguard'), undefined);
     assert.equal(fs.statSync(folder).mode & 0o777, 0o700);
     assert.equal(fs.statSync(file()).mode & 0o777, 0o600);
     assert.deepEqual(fs.readdirSync(folder), ['7.wireguard']);
@@ -54,21 +54,23 @@ describe('Keyring', () => {
         .map(({ generation, driver }) => `${generation} ${driver}`),
       ['9 wireguard', '10 wireguard', '11 ipsec'],
     );
-    same(open().get(11), ring.get(11));
-    ring.remove(9);
-    ring.remove(9);
+    same(open().get(11, 'ipsec'), ring.get(11, 'ipsec'));
+    ring.remove(9, 'wireguard');
+    ring.remove(9, 'wireguard');
     assert.deepEqual(fs.readdirSync(folder).sort(), ['10.wireguard', '11.ipsec']);
-    assert.equal(ring.get(9), undefined);
+    assert.equal(ring.get(9, 'wireguard'), undefined);
   });
 
-  it('keeps one driver a generation', () => {
+  it('keeps a key of each driver for one generation', () => {
     const ring = open();
-    ring.ensure(7, 'wireguard');
-    assert.throws(() => ring.ensure(7, 'ipsec'), {
-      name: 'KeyringError',
-      code: 'KEY_AMBIGUOUS',
-      path: file(),
-    });
+    const wireguard = ring.ensure(7, 'wireguard');
+    const ipsec = ring.ensure(7, 'ipsec');
+    assert.notEqual(ipsec.publicKey, wireguard.publicKey);
+    same(open().get(7, 'ipsec'), ipsec);
+    ring.remove(7, 'wireguard');
+    assert.deepEqual(fs.readdirSync(folder), ['7.ipsec']);
+    same(open().get(7, 'ipsec'), ipsec);
+    assert.equal(open().get(7, 'wireguard'), undefined);
   });
 
   it('gives no secret away in text', () => {
@@ -91,7 +93,7 @@ describe('Keyring', () => {
       (error: KeyringError) =>
         error.code === 'KEY_NOT_WRITTEN' && error.message.includes('ENOENT') && error.cause instanceof Error,
     );
-    assert.equal(ring.get(7), undefined);
+    assert.equal(ring.get(7, 'wireguard'), undefined);
   });
 
   it('leaves alone what is not its own, and clears its own leftovers', () => {
@@ -114,8 +116,15 @@ describe('Keyring', () => {
     const old = ring.ensure(7, 'wireguard');
     const fresh = ring.renew(7);
     assert.notEqual(fresh.publicKey, old.publicKey);
-    same(open().get(7), fresh);
+    same(open().get(7, 'wireguard'), fresh);
     assert.throws(() => ring.renew(8), { code: 'KEY_MISSING' });
+  });
+
+  it('has no clock for IPsec, whose handshakes carry no time', () => {
+    const ring = open();
+    ring.ensure(7, 'ipsec');
+    assert.equal(ring.newestTimeOnDisk(), 0);
+    assert.throws(() => ring.renew(7), { code: 'KEY_MISSING' });
   });
 
   it('knows the newest time it lived at, until all keys are renewed', () => {

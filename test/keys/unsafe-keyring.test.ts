@@ -131,14 +131,4 @@ describe('a keyring that is damaged or open to others', () => {
       spoil();
       assert.equal(refusal().code, 'KEYRING_DIRECTORY_UNSAFE');
     });
-
-  it('stops when one generation has two keys', () => {
-    open().ensure(7, 'wireguard');
-    const other = path.join(parent, 'other');
-    Keyring.open(other).ensure(7, 'ipsec');
-    fs.copyFileSync(path.join(other, '7.ipsec'), file('7.ipsec'));
-    const error = refusal();
-    assert.equal(error.code, 'KEY_AMBIGUOUS');
-    assert.match(error.message, /remove the one that is not published/);
-  });
 });

@@ -206,8 +206,20 @@ describe('a clock that is behind', () => {
     const after = guardAt(999_000, []);
     assert.equal(await after.check(999_000), 1);
     assert.deepEqual(after.renewed, [[6, 7]]);
-    assert.ok([6, 7].every((number, at) => after.keyring.get(number)?.publicKey !== old[at]));
+    assert.ok([6, 7].every((number, at) => after.keyring.get(number, 'wireguard')?.publicKey !== old[at]));
     assert.equal(await after.check(999_100), 1);
+  });
+
+  it('is nothing to IPsec: its key stays, beside a fresh one of WireGuard', async () => {
+    const before = guardAt(1_000_000, []);
+    const ipsec = before.keyring.ensure(6, 'ipsec');
+    assert.equal(await guardAt(100_000, []).check(100_000), 0);
+    before.keyring.ensure(7, 'wireguard');
+    const after = guardAt(900_000, []);
+    await after.check(900_000);
+    assert.deepEqual(after.renewed, [[7]]);
+    assert.equal(after.keyring.get(6, 'ipsec')?.publicKey, ipsec.publicKey);
+    assert.equal(await guardAt(900_000, []).check(900_000), 0);
   });
 
   it('by a little, while devices live, means nothing: it catches up', async () => {

@@ -59,7 +59,7 @@ export class SimulatedAgent {
       },
       wait: () => this.#io(1, 3),
       publicKey: (generation) => {
-        const key = keyring.get(generation);
+        const key = keyring.get(generation, 'wireguard');
         if (key === undefined) throw new Error(`${machine.name} has no key of generation ${generation}`);
         return key.publicKey;
       },

@@ -51,16 +51,17 @@ export class Devices {
   async set(plan: MeshPlan, outcome: Outcome): Promise<readonly LiveDevice[]> {
     const live: LiveDevice[] = [];
     for (const device of plan.devices) {
+      const about = outcome.about(device.name);
       try {
         const mtu = await deviceMtu(device, plan, this.#options.kernel);
-        const found = await this.#ensure(device, mtu, outcome);
+        const found = await this.#ensure(device, mtu, about);
         live.push(found);
         this.#settled.set(device.name, { generation: device.generation, mtu });
         this.#silences.delete(device.name);
       } catch (cause) {
         this.#options.kernel.spoil('links', 'addresses');
         const own = cause instanceof DataplaneFailure;
-        outcome.failed(own ? cause : refused('device', device.name, cause));
+        about.failed(own ? cause : refused('device', device.name, cause));
       }
     }
     return live;
@@ -79,10 +80,10 @@ export class Devices {
       try {
         const retryAfter = plan.devices.length > 0 ? 0 : await this.#silence(name, link);
         if (retryAfter > 0) pending.push({ device: name, retryAfter });
-        else await this.#remove(name, outcome);
+        else await this.#remove(name, outcome.about(name));
       } catch (cause) {
         this.#options.kernel.spoil('links');
-        outcome.failed(refused('device', name, cause));
+        outcome.about(name).failed(refused('device', name, cause));
       }
     }
     return pending;
@@ -105,7 +106,11 @@ export class Devices {
     const { kernel, driver } = this.#options;
     let link = await kernel.link(device.name);
     if (link !== undefined && !isOurs(link)) throw foreign(link);
-    if (link !== undefined && (generationOf(link) !== device.generation || !driver.implementation(link))) {
+    const asWanted =
+      link !== undefined &&
+      generationOf(link) === device.generation &&
+      driver.implementation(link, device.driver) !== undefined;
+    if (link !== undefined && !asWanted) {
       await this.#remove(device.name, outcome);
       link = undefined;
     }

@@ -66,6 +66,11 @@ export class Charon {
     await rm(this.#pidFile, { force: true });
   }
 
+  /** Ends it the hard way, and leaves its states in the kernel. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
   get #conf(): string {
     return join(this.#folder, 'strongswan.conf');
   }

@@ -54,6 +54,8 @@ export class DeviceState {
   #epoch: number | undefined;
   #policiesRead = false;
   #trouble: unknown;
+  /** It was there, and is not any more. */
+  #gone = false;
   #locals: ReadonlySet<string> = new Set();
 
   constructor(name: DeviceName, options: DeviceOptions) {
@@ -64,8 +66,9 @@ export class DeviceState {
   }
 
   get disturbed(): boolean {
-    const another = this.#epoch !== this.#options.daemon.epoch;
-    return another || this.#connections.disturbed || this.#policies.disturbed;
+    // What is known to be in trouble is tried again with every `set`, and asks for none.
+    const another = this.#epoch !== undefined && this.#epoch !== this.#options.daemon.epoch;
+    return another || this.#gone || this.#connections.disturbed || this.#policies.disturbed;
   }
 
   /** That charon is away is told by `configure`, which does what can be done without it. */
@@ -78,6 +81,7 @@ export class DeviceState {
       for (const link of this.#links.values()) this.#adopt(link);
     }
     this.#policiesRead = true;
+    this.#gone = false;
     try {
       await daemon.ready(charon(plan));
       if (this.#epoch !== daemon.epoch) await this.#connections.read(daemon.client, device.generation);
@@ -117,6 +121,7 @@ export class DeviceState {
     const id = interfaceId(generation);
     const states = await xfrm.states((one) => one === id);
     const alive = await daemon.alive();
+    this.#gone = !alive && this.#epoch !== undefined;
     if (!look) {
       await this.#policies.read(id);
       if (alive) await this.#connections.read(daemon.client, generation);
