@@ -29,7 +29,7 @@ export function byHand(mesh: Mesh, folder: string): ByHand {
     return path.join(folder, name);
   };
   const conf = file('wg.conf', configuration(mesh.plan, mesh.privateKey));
-  const batch = file('batch', routeLines(mesh.routes));
+  const batch = file('batch', routeLines(mesh.routes, 'byhand'));
   const rules = [4, 6].map((family) => file(`rules${family}`, ruleLines(mesh.routes, family)));
   const nft = mesh.firewall === undefined ? undefined : file('nft', mesh.firewall);
   const addresses = mesh.plan.devices.flatMap((device) => device.addresses);
@@ -52,7 +52,8 @@ export function byHand(mesh: Mesh, folder: string): ByHand {
   };
 }
 
-function ruleLines({ rules }: RoutePlan, family: number): string {
+/** For `ip -4 -batch` or `ip -6 -batch`. */
+export function ruleLines({ rules }: RoutePlan, family: number): string {
   const lines = rules
     .filter((rule) => rule.family === family)
     .map((rule) => {
@@ -74,11 +75,12 @@ function configuration(plan: MeshPlan, privateKey: PrivateKey): string {
   return [head, ...peers].join('\n');
 }
 
-function routeLines({ routes }: RoutePlan): string {
+/** For `ip -batch`. */
+export function routeLines({ routes }: RoutePlan, device: string): string {
   const lines = routes.map(({ table, prefix, action }) => {
     if (action.type === 'throw') return `route add throw ${prefix} table ${table}`;
     const source = action.source === undefined || familyOfPrefix(prefix) === 6 ? '' : ` src ${action.source}`;
-    return `route add ${prefix} dev byhand table ${table}${source}`;
+    return `route add ${prefix} dev ${device} table ${table}${source}`;
   });
   return `${lines.join('\n')}\n`;
 }
