@@ -1,5 +1,5 @@
 // kernel suite: kernels newest, memory 3G, timeout 900
 import { meshSuite } from './mesh/suite.ts';
-import { wireguard } from './mesh/view.ts';
+import { wireguard } from './mesh/wireguard-view.ts';
 
 meshSuite(wireguard);

@@ -4,7 +4,9 @@ import type { NodeRecord, ProblemCode } from '../../mesh/types.ts';
 /** What a Node says of itself while it is good. */
 export interface Publisher {
   readonly generation: number;
+  readonly driver: 'wireguard' | 'ipsec';
   readonly publicKey: string;
+  /** Of no account with `ipsec`. */
   readonly port: number;
   readonly prefix: string;
   readonly address: string;
@@ -21,7 +23,7 @@ export interface BadAnnotation {
 }
 
 const ZERO = `${'A'.repeat(43)}=`;
-/** u = 1, of order 4. */
+/** u = 1, of order 4, to WireGuard; y = 1, the neutral element, to IPsec. */
 const LOW = `AQ${'A'.repeat(41)}=`;
 
 export function badAnnotations(own: Publisher): readonly BadAnnotation[] {
@@ -56,8 +58,10 @@ function rows(all: readonly Row[]): readonly BadAnnotation[] {
   }));
 }
 
-function maker({ generation, publicKey, port }: Publisher): (fields?: object) => object {
-  return (fields = {}) => ({ generation, driver: 'wireguard', publicKey, port, ...fields });
+/** An entry of `sheath.dev/generations`. */
+export function maker({ generation, driver, publicKey, port }: Publisher): (fields?: object) => object {
+  const whole = { generation, driver, publicKey, ...(driver === 'wireguard' ? { port } : {}) };
+  return (fields = {}) => ({ ...whole, ...fields });
 }
 
 const MALFORMED: readonly ProblemCode[] = ['RECORD_MALFORMED'];
@@ -111,10 +115,17 @@ function wrongNumbers(own: Publisher): readonly BadAnnotation[] {
     ['number 1.5', [one({ generation: 1.5 })], MALFORMED],
     ['number as text', [one({ generation: String(own.generation) })], MALFORMED],
     ['unsorted', [one({ generation: next }), one()], [], [own.generation, next]],
+    ...(own.driver === 'wireguard' ? wrongPorts(own) : []),
+  ]);
+}
+
+function wrongPorts(own: Publisher): readonly Row[] {
+  const one = maker(own);
+  return [
     ['port 0', [one({ port: 0 })], MALFORMED],
     ['port 65536', [one({ port: 65_536 })], MALFORMED],
     ['no port', [one({ port: undefined })], MALFORMED],
-  ]);
+  ];
 }
 
 function wrongKeys(own: Publisher): readonly BadAnnotation[] {

@@ -10,15 +10,19 @@ const P = 'sheath.dev/prefixes';
 
 const publisher = {
   generation: 7,
+  driver: 'wireguard',
   publicKey: key('good'),
   port: 51831,
   prefix: '10.9.0.0/24',
   address: '192.0.2.9',
-};
+} as const;
 
 describe('parseRecord', () => {
-  for (const { name, annotation, value, codes, left, expected } of badAnnotations(publisher))
-    it(name, () => {
+  const all = (['wireguard', 'ipsec'] as const).flatMap((driver) =>
+    badAnnotations({ ...publisher, driver }).map((bad) => ({ ...bad, driver })),
+  );
+  for (const { driver, name, annotation, value, codes, left, expected } of all)
+    it(`${driver}: ${name}`, () => {
       const record = recordOf(3, { [annotation]: value });
       assert.deepEqual(
         record.problems.map(({ code }) => code),

@@ -89,7 +89,7 @@ async function sceneOf(target: ApiTarget, { generations: [ours] }: AgentStatus):
     .map(({ name }) => name);
   return {
     self: {
-      ...{ name: 'n1', generation: 1, publicKey: ours?.publicKey ?? '', port: 51831 },
+      ...{ name: 'n1', generation: 1, driver: 'wireguard', publicKey: ours?.publicKey ?? '', port: 51831 },
       ...{ prefix: '10.244.1.0/24', prefix6: 'fd00:10:244:1::/64', address: '192.0.2.1' },
     },
     own: bad,
@@ -133,7 +133,7 @@ function answer(network: FakeNetwork, { name }: Honest, self: AgentStatus): void
 function honest(i: number): Honest {
   const name = `m${i}`;
   return {
-    ...{ name, generation: 1, publicKey: key(name), port: 51831 },
+    ...{ name, generation: 1, driver: 'wireguard', publicKey: key(name), port: 51831 },
     ...{ prefix: `10.100.${i}.0/24`, prefix6: `fd00:100:${i.toString(16)}::/64`, address: `172.20.0.${i}` },
   };
 }

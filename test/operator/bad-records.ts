@@ -1,7 +1,7 @@
 /** Every kind of bad record, for two suites: agents with fake kernels, and real ones on a real kernel and API server. */
 import { networkOf } from '../../mesh/prefix.ts';
 import type { ProblemCode } from '../../mesh/types.ts';
-import { badAnnotations, type Publisher } from '../mesh/bad-annotations.ts';
+import { badAnnotations, maker, type Publisher } from '../mesh/bad-annotations.ts';
 
 /** A Node with a good record. */
 export interface Honest extends Publisher {
@@ -56,8 +56,8 @@ export function goodRecord(honest: Honest): Annotations {
   };
 }
 
-function generations({ generation, publicKey, port }: Publisher, fields: object = {}): string {
-  return JSON.stringify([{ generation, driver: 'wireguard', publicKey, port, ...fields }]);
+function generations(of: Publisher, fields: object = {}): string {
+  return JSON.stringify([maker(of)(fields)]);
 }
 
 /** What differs from the good record of `scene.own`, of each kind. */
@@ -151,6 +151,10 @@ function whole({ own, older }: Scene): readonly Row[] {
       ['NO_COMMON_GENERATION'],
       { [G]: generations(own, { generation: own.generation + 2 }) },
     ],
-    ['another driver', ['NO_COMMON_GENERATION'], { [G]: generations(own, { driver: 'ipsec' }) }],
+    [
+      'another driver',
+      ['NO_COMMON_GENERATION'],
+      { [G]: generations({ ...own, driver: own.driver === 'ipsec' ? 'wireguard' : 'ipsec' }) },
+    ],
   ];
 }

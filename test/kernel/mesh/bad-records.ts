@@ -15,7 +15,16 @@ import {
   toldCodes,
 } from '../../operator/bad-records.ts';
 import { annotateNode, apiTarget } from '../../support/nodes.ts';
-import { deleteNodes, inTurn, type Member, member, startCrowd, stopCrowd, writeNodes } from './crowd.ts';
+import {
+  type Crowd,
+  deleteNodes,
+  disperse,
+  gather,
+  inTurn,
+  type Member,
+  member,
+  writeNodes,
+} from './crowd.ts';
 import { type Held, heldBy, isAbout, watchKernel } from './held.ts';
 import { assertEncrypted, assertNoneLost, type Mesh } from './mesh.ts';
 
@@ -31,11 +40,13 @@ interface Bad extends Member {
 
 export async function withBadRecords(mesh: Mesh): Promise<void> {
   const agents = await Promise.all(AGENTS.map((name) => honestAgent(mesh, name)));
-  const { bad, members } = castOf(agents);
+  const { bad, members } = castOf(mesh, agents);
   const { topology, folder } = mesh.lab;
   const target = await apiTarget(mesh.server.kubeconfigPath);
   const alone = await heldByAll(mesh);
-  await startCrowd({ topology, folder, members, agents: agents.map(({ publicKey }) => publicKey) });
+  const crowd: Crowd = { topology, netns: `sheath.${topology.name}.crowd`, folder, members, agents };
+  await gather(crowd);
+  const leave = await mesh.view.answer(crowd);
   try {
     await writeNodes(members, `${folder}/crowd.json`);
     await mesh.kubectl('create', '-f', `${folder}/crowd.json`);
@@ -46,7 +57,8 @@ export async function withBadRecords(mesh: Mesh): Promise<void> {
   }
   await mesh.until(({ state, peers }) => state === 'encrypted' && peers.length === AGENTS.length - 1);
   await assertHeldSoon(mesh, alone, 'as if there had never been any');
-  await stopCrowd(topology);
+  await leave();
+  await disperse(crowd);
 }
 
 /** And good again. */
@@ -76,29 +88,34 @@ async function turnBad(
 async function honestAgent(mesh: Mesh, name: string): Promise<Honest> {
   const { addresses, podCIDRs } = nodeNamed(mesh.lab, name);
   const [prefix = '', prefix6 = ''] = podCIDRs;
-  const publicKey = (await mesh.on(name, 'wg show sheath1 public-key')).trim();
-  return { name, generation: 1, publicKey, port: 51831, prefix, prefix6, address: addresses[0] ?? '' };
+  const publicKey = await mesh.view.publicKey(mesh, name);
+  const driver = mesh.view.encryption;
+  return {
+    ...{ name, generation: 1, driver, publicKey, port: 51831 },
+    ...{ prefix, prefix6, address: addresses[0] ?? '' },
+  };
 }
 
 /** The bad ones are younger than the agents' Nodes, and older than the others. */
-function castOf([self, older]: readonly Honest[]): {
-  readonly bad: readonly Bad[];
-  readonly members: readonly Member[];
-} {
+function castOf(
+  { view }: Mesh,
+  [self, older]: readonly Honest[],
+): { readonly bad: readonly Bad[]; readonly members: readonly Member[] } {
+  const made = (i: number, name: string) => member(i, name, view.keys());
   assert.ok(self && older);
   const others = NODES - AGENTS.length;
-  const last = member(others, `peer-${others}`);
+  const last = made(others, `peer-${others}`);
   const scene = { self, older, younger: last, around: '10.245.0.0/16' };
   const kinds = badRecords({ ...scene, own: last } satisfies Scene);
   const bad = kinds.map(({ name }, at): Bad => {
-    const own = member(at + 1, `odd-${name}`);
+    const own = made(at + 1, `odd-${name}`);
     const { annotations = {}, codes = [] } = badRecords({ ...scene, own })[at] ?? {};
     return { ...own, annotations, codes };
   });
   assert.ok(bad.length < others / 2, 'most are good');
   const good = Array.from({ length: others - bad.length - 1 }, (_, at) => {
     const i = bad.length + 1 + at;
-    return member(i, `peer-${i}`);
+    return made(i, `peer-${i}`);
   });
   return { bad, members: [...bad, ...good, last] };
 }

@@ -1,6 +1,5 @@
-/** Nodes without agents, whose WireGuard answers all the same: a device each, all of them in one namespace on the wire. */
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+/** Nodes without agents, whose tunnels answer all the same: all of them in one namespace on the wire. */
+import { writeFile } from 'node:fs/promises';
 import { type ApiTarget, call } from '../../../lab/api-client.ts';
 import { nodeManifest } from '../../../lab/node-objects.ts';
 import type { Topology } from '../../../lab/nodes/topology.ts';
@@ -15,62 +14,52 @@ export interface Member extends Honest {
   readonly privateKey: string;
 }
 
+export type KeyPair = Pick<Member, 'driver' | 'publicKey' | 'privateKey'>;
+
 /** Member 1 to 200, each with a key of its own. The agents of a lab begin the handshakes: their names come first. */
-export function member(i: number, name: string): Member {
-  const { x = '', d = '' } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
-  const [publicKey, privateKey] = [x, d].map((text) => Buffer.from(text, 'base64url').toString('base64'));
+export function member(i: number, name: string, keys: KeyPair): Member {
   return {
-    ...{ name, generation: 1, publicKey: publicKey ?? '', privateKey: privateKey ?? '', port: 20_000 + i },
+    ...keys,
+    ...{ name, generation: 1, port: 20_000 + i },
     prefix: `10.245.${i}.0/24`,
     prefix6: `fd00:10:245:${i.toString(16)}::/64`,
     address: `192.0.2.${20 + i}`,
   };
 }
 
-export interface CrowdOptions {
+export interface Crowd {
   readonly topology: Topology;
+  readonly netns: string;
   readonly folder: string;
   readonly members: readonly Member[];
-  /** Public keys of those who may ask. */
-  readonly agents: readonly string[];
+  /** Those who may ask. */
+  readonly agents: readonly Honest[];
 }
 
-/** Goes with the lab. */
-export async function startCrowd({ topology, folder, members, agents }: CrowdOptions): Promise<void> {
-  const netns = `sheath.${topology.name}.crowd`;
-  const files = `${folder}/crowd`;
-  await mkdir(files);
-  const peers = agents.map((key) => `[Peer]\nPublicKey = ${key}\n`).join('');
-  for (const { port, privateKey } of members)
-    await writeFile(
-      `${files}/wg${port}`,
-      `[Interface]\nPrivateKey = ${privateKey}\nListenPort = ${port}\n${peers}`,
-    );
-  const batch = async (lines: readonly string[]): Promise<void> => {
-    await writeFile(`${folder}/crowd.batch`, `${lines.join('\n')}\n`);
-    await run(['ip', '-n', netns, '-batch', `${folder}/crowd.batch`]);
-  };
+/** Its network. Goes with the lab. */
+export async function gather({ topology, netns, folder, members }: Crowd): Promise<void> {
   await run(['ip', 'netns', 'add', netns]);
   await run(['ip', '-n', topology.wire, 'link', 'add', 'crowd', 'type', 'veth', ...peerIn(netns)]);
   await run(['ip', '-n', topology.wire, 'link', 'set', 'crowd', 'master', 'br0', 'up']);
-  await batch([
-    ...members.map(({ address }) => `addr add ${address}/24 dev eth0`),
-    'link set eth0 up',
-    ...members.map(({ port }) => `link add wg${port} type wireguard`),
-  ]);
-  const script = 'cd "$0"; for each in *; do wg setconf $each $each; done';
-  await run(['ip', 'netns', 'exec', netns, 'sh', '-ec', script, files]);
-  // Not before: until it is configured, a device that is up listens on any port.
-  await batch(members.map(({ port }) => `link set wg${port} up`));
+  const lines = [...members.map(({ address }) => `addr add ${address}/24 dev eth0`), 'link set eth0 up'];
+  await inBatch({ netns, folder }, lines);
+}
+
+export async function inBatch(
+  { netns, folder }: Pick<Crowd, 'netns' | 'folder'>,
+  lines: readonly string[],
+): Promise<void> {
+  await writeFile(`${folder}/crowd.batch`, `${lines.join('\n')}\n`);
+  await run(['ip', '-n', netns, '-batch', `${folder}/crowd.batch`]);
 }
 
 function peerIn(netns: string): readonly string[] {
   return ['peer', 'name', 'eth0', 'netns', netns];
 }
 
-export async function stopCrowd({ name, wire }: Topology): Promise<void> {
-  await run(['ip', '-n', wire, 'link', 'del', 'crowd']);
-  await run(['ip', 'netns', 'del', `sheath.${name}.crowd`]);
+export async function disperse({ topology, netns }: Crowd): Promise<void> {
+  await run(['ip', '-n', topology.wire, 'link', 'del', 'crowd']);
+  await run(['ip', 'netns', 'del', netns]);
 }
 
 /** A list for `kubectl create -f`, which makes them in this order. */

@@ -7,9 +7,9 @@ import type { Honest } from '../../operator/bad-records.ts';
 import type { Mesh } from './mesh.ts';
 
 export interface Held {
-  /** `peer KEY ENDPOINT KEEPALIVE`, `allowed KEY PREFIX`, and routes and rules as ip(8) lists them; sorted. */
+  /** What the driver has (`peer KEY ENDPOINT KEEPALIVE`, `allowed KEY PREFIX`), and routes and rules as ip(8) lists them; sorted. */
   readonly items: readonly string[];
-  /** By public key: bytes received. A peer that was made anew begins at 0. */
+  /** By public key, or address: bytes received. A peer that was made anew begins at 0. */
   readonly received: ReadonlyMap<string, number>;
 }
 
@@ -20,17 +20,9 @@ const LISTS = [
 ].join('; ');
 
 export async function heldBy(mesh: Mesh, node: string): Promise<Held> {
-  const dump = (await mesh.on(node, 'wg show sheath1 dump')).trim().split('\n').slice(1);
-  const peers = dump.map((line) => line.split('\t'));
+  const { items, received } = await mesh.view.held(mesh, node);
   const lists = (await mesh.on(node, LISTS)).split('\n').filter((line) => line !== '');
-  const items = peers.flatMap(([key, , endpoint, allowed = '', , , , keepalive]) => [
-    `peer ${key} ${endpoint} ${keepalive}`,
-    ...allowed.split(',').map((prefix) => `allowed ${key} ${prefix}`),
-  ]);
-  return {
-    items: [...items, ...lists.map((line) => line.trim())].sort(),
-    received: new Map(peers.map(([key = '', , , , , received]) => [key, Number(received)])),
-  };
+  return { items: [...items, ...lists.map((line) => line.trim())].sort(), received };
 }
 
 /** Whether an item, or a line of a monitor, is about one of these. */

@@ -21,7 +21,8 @@ import type { TrafficOptions } from '../../../lab/traffic/run.ts';
 import { startTraffic } from '../../../lab/traffic/start.ts';
 import type { AgentStatus } from '../../../operator/status.ts';
 import { type KubeApiserver, startKubeApiserver } from '../../support/kube-apiserver.ts';
-import { type View, wireguard } from './view.ts';
+import type { View } from './view.ts';
+import { wireguard } from './wireguard-view.ts';
 
 const NAME = 'mesh';
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

@@ -1,5 +1,6 @@
 /** What the kernel shows of each driver's links, for suites that are the same for both. Where a peer is meant, the device is `sheath1`. */
-import assert from 'node:assert/strict';
+import type { Crowd, KeyPair } from './crowd.ts';
+import type { Held } from './held.ts';
 import type { Mesh } from './mesh.ts';
 
 export interface View {
@@ -16,33 +17,10 @@ export interface View {
   sessions(mesh: Mesh, node: string): Promise<string>;
   /** That n1 has n2 and n3 as peers, who may send what their records say. */
   assertPeers(mesh: Mesh): Promise<void>;
+  /** All that it has of the peers on a node. */
+  held(mesh: Mesh, node: string): Promise<Held>;
+  /** For a node without an agent, which answers all the same. */
+  keys(): KeyPair;
+  /** The result ends it. */
+  answer(crowd: Crowd): Promise<() => Promise<void>>;
 }
-
-export const wireguard: View = {
-  encryption: 'wireguard',
-  mtu: 1420,
-  publicKey: async (mesh, node) => (await mesh.on(node, 'wg show sheath1 public-key')).trim(),
-  privateKeys: async (mesh, node) => [(await mesh.on(node, 'wg show sheath1 private-key')).trim()],
-  async peers(mesh, node) {
-    const peers = await mesh.on(node, 'wg show sheath1 peers').catch(() => '');
-    return peers.split('\n').filter((line) => line !== '').length;
-  },
-  async sessions(mesh, node) {
-    const handshakes = await mesh.on(node, 'wg show sheath1 latest-handshakes');
-    // They go on being made.
-    return handshakes.replace(/\t\d+$/gm, '');
-  },
-  async assertPeers(mesh) {
-    const [device, ...peers] = (await mesh.on('n1', 'wg show sheath1 dump'))
-      .trim()
-      .split('\n')
-      .map((line) => line.split('\t'));
-    assert.equal(device?.[2], '51831', 'generation 1 listens on port 51830 + 1');
-    assert.equal(device?.[3], '0x1000');
-    const byEndpoint = new Map(peers.map((peer) => [peer[2], peer]));
-    assert.deepEqual([...byEndpoint.keys()].sort(), ['192.0.2.12:51831', '192.0.2.13:51831']);
-    const allowed = byEndpoint.get('192.0.2.12:51831')?.[3]?.split(',').sort();
-    assert.deepEqual(allowed, ['10.244.2.0/24', '192.0.2.12/32', '2001:db8::12/128', 'fd00:10:244:2::/64']);
-    for (const peer of peers) assert.ok(Number(peer[4]) > 0, 'a handshake was seen');
-  },
-};
