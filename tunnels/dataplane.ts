@@ -1,5 +1,5 @@
 /** The one door to the kernel: what the agent asks of `tunnels/`, and what it gets back. */
-import type { PrivateKey } from 'wireguard-tools-wrapper';
+import type { PrivateKey, PublicKey } from 'wireguard-tools-wrapper';
 import type { DeviceName, MeshPlan, Observation, RoutePlan } from '../mesh/types.ts';
 
 export interface Dataplane {
@@ -47,6 +47,54 @@ export interface Report {
   readonly pending: readonly Pending[];
   /** How the door of strict mode stands; absent: none was shut. */
   readonly door?: DoorReport;
+  /** What IPsec refused; absent: there is no device of it. */
+  readonly ipsec?: IpsecReport;
+}
+
+/** Counts only grow, until the network namespace, or for `refused` the agent, is another. */
+export interface IpsecReport {
+  /** What the kernel dropped, those that are not 0, sorted by reason. Of the whole network namespace, whoever's they are. */
+  readonly dropped: readonly XfrmDrops[];
+  /** What our charon refused since the agent listens, sorted; undefined: this charon does not tell (the host's, or one without error-notify). */
+  readonly refused?: readonly RefusalCount[];
+}
+
+export interface XfrmDrops {
+  /** The kernel's own name: `XfrmInNoStates`, `XfrmInTmplMismatch`, ... (Linux: Documentation/networking/xfrm_proc.rst). */
+  readonly reason: string;
+  readonly packets: number;
+}
+
+export interface RefusalCount {
+  readonly code: IkeRefusalCode;
+  readonly times: number;
+}
+
+export type IkeRefusalCode =
+  /** Whoever it was did not prove to be a peer: no peer has the identity, or the key is not the record's. */
+  | 'IKE_PEER_UNPROVEN'
+  /** The peer did not take us for what we say: it has another record of us, or none. */
+  | 'IKE_OWN_KEY_REFUSED'
+  | 'IKE_NO_COMMON_PROPOSAL'
+  /** Who asks for less than all addresses is no Sheath. */
+  | 'IKE_OTHER_SELECTORS'
+  | 'IKE_MALFORMED'
+  /** Began, and did not go on. */
+  | 'IKE_UNFINISHED'
+  | 'IKE_NO_ANSWER'
+  /** The kernel did not take the states. */
+  | 'IKE_NOT_INSTALLED';
+
+/** A session that did not come about. */
+export interface IkeRefusal {
+  readonly code: IkeRefusalCode;
+  /** charon's words. */
+  readonly message: string;
+  /** Where it came from, or was to: `192.0.2.2[4500]`. */
+  readonly address?: string;
+  /** Who it says it is: nothing of it is proven. */
+  readonly node?: string;
+  readonly publicKey?: PublicKey;
 }
 
 export interface DoorReport {

@@ -9,6 +9,7 @@ import { createNft } from './firewall/nft.ts';
 import { ChosenDaemon } from './ipsec/chosen-daemon.ts';
 import { createIpsecDriver } from './ipsec/driver.ts';
 import { dryDaemon, dryXfrm } from './ipsec/dry.ts';
+import { alertSocketIn } from './ipsec/strongswan-conf.ts';
 import { Kernel } from './kernel.ts';
 import { openNftables } from './netlink/nftables.ts';
 import { openNetlink } from './netlink/rtnetlink.ts';
@@ -50,7 +51,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
       return dry ? dryWireGuard(wireguard) : wireguard;
     },
   });
-  const ipsec = ipsecDriver(options, { kernel, steady, dry });
+  const ipsec = ipsecDriver(options, { kernel, now, steady, dry });
   const driver = combineDrivers({ wireguard, ipsec });
   return {
     kernel,
@@ -75,12 +76,13 @@ const CHARON = { folder: '/run/sheath/ipsec', program: 'charon-systemd' } as con
 
 interface IpsecContext {
   readonly kernel: Kernel;
+  readonly now: () => number;
   readonly steady: () => number;
   readonly dry: boolean;
 }
 
 function ipsecDriver({ ipsec = {} }: DataplaneOptions, context: IpsecContext): TunnelDriver {
-  const { folder = CHARON.folder, program = CHARON.program, settings, log } = ipsec;
+  const { folder = CHARON.folder, program = CHARON.program, settings, log, onRefusal } = ipsec;
   const { steady } = context;
   const daemon = new ChosenDaemon({ vici: () => ipsec.vici, folder, program, steady });
   return createIpsecDriver({
@@ -89,6 +91,8 @@ function ipsecDriver({ ipsec = {} }: DataplaneOptions, context: IpsecContext): T
     ...(context.dry ? { xfrm: dryXfrm } : {}),
     ...(settings === undefined ? {} : { settings }),
     ...(log === undefined ? {} : { log }),
+    ...(context.dry ? {} : { alerts: alertSocketIn(folder) }),
+    ...(onRefusal === undefined ? {} : { onRefusal }),
   });
 }
 

@@ -1,4 +1,5 @@
 /** What `tunnels/` needs of the machine, passed in: programs, folders, a clock. */
+import type { IkeRefusal } from './dataplane.ts';
 import type { IpsecSettings } from './ipsec/settings.ts';
 import type { Netlink } from './netlink/types.ts';
 
@@ -51,4 +52,6 @@ export interface IpsecPorts {
   readonly settings?: () => IpsecSettings;
   /** Where our own charon writes its log, and how much of it, as strongswan.conf(5) has it. Default: nowhere. */
   readonly log?: { readonly path: string; readonly level: number };
+  /** A session that our own charon refused: the first of a kind at once, what is repeated once a minute. @param times since it was last said */
+  readonly onRefusal?: (refusal: IkeRefusal, times: number) => void;
 }

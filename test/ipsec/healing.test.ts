@@ -37,6 +37,8 @@ function session(at: 0 | 1, spi: number, more: { age?: number; bytes?: number; i
     spiIn: spi,
     spiOut: spi + 1,
     installed: age,
+    algorithms: '',
+    encapsulated: false,
   };
   const sa: IkeSa = {
     name: `sheath-7-${'ab'[at]}-n2`,
@@ -47,6 +49,7 @@ function session(at: 0 | 1, spi: number, more: { age?: number; bytes?: number; i
     localHost: OWN,
     remoteId: '',
     established: age,
+    algorithms: '',
     children: [child],
   };
   const common = { reqid: REQIDS[at], interfaceId: 1, installedAt: 0 };

@@ -75,13 +75,17 @@ export function identity(of: {
   return `${of.slot}.${Buffer.from(of.publicKey, 'base64').toString('hex')}.${of.generation}.${of.node}`;
 }
 
-const IDENTITY = /^[ab]\.([0-9a-f]{64})\.\d+\./;
+const IDENTITY = /^[ab]\.([0-9a-f]{64})\.\d+\.([a-z0-9.-]+)$/;
+
+/** Whose identity it is, or would be: nothing of it is proven. Empty: it is of another kind than ours. */
+export function claimsOf(id: string): { readonly node?: string; readonly publicKey?: PublicKey } {
+  const [, key, node] = IDENTITY.exec(id) ?? [];
+  if (key === undefined || node === undefined) return {};
+  return { node, publicKey: publicKeyFromBytes(Buffer.from(key, 'hex')) };
+}
 
 /** The key of an identity that is one of ours. */
-export function keyOf(id: string): PublicKey | undefined {
-  const [, key] = IDENTITY.exec(id) ?? [];
-  return key === undefined ? undefined : publicKeyFromBytes(Buffer.from(key, 'hex'));
-}
+export const keyOf = (id: string): PublicKey | undefined => claimsOf(id).publicKey;
 
 /** What the names of one generation's connections begin with. */
 export const namePrefix = (generation: number): string => `${NAME_PREFIX}${generation}-`;

@@ -7,33 +7,27 @@ import { changedItems } from '../delta.ts';
 import type { DeviceRequest, ObserveRequest } from '../driver.ts';
 import { Outcome, refused } from '../failure.ts';
 import type { CharonConfig } from './charon.ts';
-import { interfaceId, keyOf } from './connection.ts';
+import { interfaceId } from './connection.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { Daemon } from './daemon.ts';
 import { troubleOf } from './errors.ts';
+import { dueAfter } from './healing.ts';
 import type { Keeper } from './keeper.ts';
 import { linkOf, type WantedLink, type Way } from './link.ts';
+import { findLinks, type ObservedLink, observationOf, type Whose } from './observe.ts';
 import { PolicyTable } from './policy-table.ts';
-import { listSas } from './security.ts';
+import type { Sessions } from './sessions.ts';
 import type { IpsecSettings } from './settings.ts';
-import { type Carried, Traffic, together } from './traffic.ts';
+import { Traffic } from './traffic.ts';
 import type { Xfrm } from './xfrm/types.ts';
-
-/** Of IKE, when nothing is in UDP. */
-const IKE_PORT = 500;
 
 export interface DeviceOptions {
   readonly daemon: Daemon;
   readonly xfrm: Xfrm;
   readonly keeper: Keeper;
+  readonly sessions: Sessions;
   readonly settings: () => IpsecSettings;
   readonly charon: (plan: MeshPlan) => CharonConfig;
-}
-
-/** Request ids of peers by their key, and our own outer addresses. */
-interface Whose {
-  readonly keys: ReadonlyMap<PublicKey, readonly number[]>;
-  readonly locals: ReadonlySet<string>;
 }
 
 export class DeviceState {
@@ -117,7 +111,7 @@ export class DeviceState {
   }
 
   async observe({ generation, look }: ObserveRequest): Promise<readonly Observation[]> {
-    const { daemon, xfrm } = this.#options;
+    const { daemon, xfrm, sessions } = this.#options;
     const id = interfaceId(generation);
     const states = await xfrm.states((one) => one === id);
     const alive = await daemon.alive();
@@ -126,50 +120,21 @@ export class DeviceState {
       await this.#policies.read(id);
       if (alive) await this.#connections.read(daemon.client, generation);
     }
-    const { keys, locals } = this.#links.size > 0 || !alive ? this.#known() : await this.#found();
+    const known = this.#links.size > 0 || !alive;
+    const { links, locals } = known ? this.#known() : await findLinks(daemon.client, sessions);
     const traffic = this.#traffic.take(states, locals);
-    return Array.from(keys, ([publicKey, reqids]) =>
-      this.#observed(together(reqids.map((reqid) => traffic.get(reqid))), { generation, publicKey }),
-    );
-  }
-
-  #observed(
-    { received, sent, inbound, outbound }: Carried,
-    of: { generation: number; publicKey: PublicKey },
-  ): Observation {
-    const established = inbound !== undefined && outbound !== undefined;
-    const endpoint =
-      inbound === undefined ? undefined : { address: inbound.source, port: inbound.port ?? IKE_PORT };
-    return {
-      device: this.#name,
-      ...of,
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(established ? { lastHandshake: inbound.installedAt } : {}),
-      receivedBytes: received,
-      sentBytes: sent,
-    };
+    const context = { device: this.#name, generation, traffic, sessions };
+    return links.map((link) => observationOf(link, context));
   }
 
   /** While nothing is sent to a peer, it is not established: what could be sent may come before the other end is ready. */
   #known(): Whose {
-    const keys = new Map<PublicKey, number[]>();
-    for (const { node, publicKey, slots } of this.#links.values()) {
-      keys.set(publicKey, this.#ways.has(node) ? slots.map(({ reqid }) => reqid) : []);
-    }
-    return { keys, locals: this.#locals };
-  }
-
-  /** For when nothing was wanted yet: whose the SAs are that a former agent left. */
-  async #found(): Promise<Whose> {
-    const keys = new Map<PublicKey, number[]>();
-    const locals = new Set<string>();
-    for (const { localHost, remoteId, children } of await listSas(this.#options.daemon.client)) {
-      const key = keyOf(remoteId);
-      locals.add(localHost);
-      const reqids = children.map(({ reqid }) => reqid);
-      if (key !== undefined) keys.set(key, [...new Set([...(keys.get(key) ?? []), ...reqids])]);
-    }
-    return { keys, locals };
+    const links = Array.from(this.#links.values(), (link): ObservedLink => {
+      const way = this.#ways.get(link.node);
+      const reqids = way === undefined ? [] : link.slots.map(({ reqid }) => reqid);
+      return { publicKey: link.publicKey, reqids, sentBy: way?.reqid, lifetime: dueAfter(link) };
+    });
+    return { links, locals: this.#locals };
   }
 
   async #load({ device, desired }: DeviceRequest, outcome: Outcome): Promise<void> {

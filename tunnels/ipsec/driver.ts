@@ -4,19 +4,25 @@ import type { TunnelDriver } from '../driver.ts';
 import { codeOf, DataplaneFailure } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Link } from '../netlink/types.ts';
+import { AlertStream } from './alert-stream.ts';
 import type { CharonConfig } from './charon.ts';
 import { interfaceId } from './connection.ts';
 import type { Daemon } from './daemon.ts';
 import { DeviceState } from './device.ts';
 import { Keeper } from './keeper.ts';
+import { Refusals, type RefusalsOptions } from './refusals.ts';
 import { releaseGeneration } from './release.ts';
+import { Sessions } from './sessions.ts';
 import { DEFAULT_IPSEC, type IpsecSettings } from './settings.ts';
+import { readDrops } from './xfrm/statistics.ts';
 import type { Xfrm } from './xfrm/types.ts';
 import { openXfrm } from './xfrm/xfrm.ts';
 
 export interface IpsecDriverOptions {
   readonly kernel: Kernel;
   readonly daemon: Daemon;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
   /** Milliseconds since any moment, never set. */
   readonly steady: () => number;
   /** Read anew for each `set`: the configuration may change while we run. */
@@ -27,6 +33,9 @@ export interface IpsecDriverOptions {
   readonly ports?: CharonConfig['ports'];
   /** Where charon writes its log, and how much of it. Default: nowhere. */
   readonly log?: CharonConfig['log'];
+  /** Path of the socket on which a charon of our own tells what it refused. Absent: nobody listens. */
+  readonly alerts?: string;
+  readonly onRefusal?: RefusalsOptions['onRefusal'];
 }
 
 const PORTS = { ike: 500, natt: 4500 } as const;
@@ -39,7 +48,13 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
     opened ??= open();
     return opened;
   };
-  const keeper = new Keeper({ daemon, xfrm, steady });
+  const sessions = new Sessions(options.now);
+  const keeper = new Keeper({ daemon, xfrm, steady, sessions });
+  const refusals = new Refusals({ steady, onRefusal: options.onRefusal ?? (() => undefined) });
+  const alerts =
+    options.alerts === undefined
+      ? undefined
+      : new AlertStream(options.alerts, (refusal) => refusals.add(refusal));
   const states = new Map<DeviceName, DeviceState>();
   const charon = (plan: MeshPlan): CharonConfig => ({
     fwmark: plan.routing.fwmark.mark,
@@ -51,7 +66,7 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
   const state = (device: DeviceName): DeviceState => {
     const known = states.get(device);
     if (known !== undefined) return known;
-    const fresh = new DeviceState(device, { daemon, xfrm: xfrm(), keeper, settings, charon });
+    const fresh = new DeviceState(device, { daemon, xfrm: xfrm(), keeper, sessions, settings, charon });
     states.set(device, fresh);
     return fresh;
   };
@@ -65,7 +80,10 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
     implementation: (link) => (link.kind === 'xfrm' ? 'kernel' : undefined),
     create: (device) => create(device, kernel),
     refresh: (request) => state(request.device.name).refresh(request),
-    configure: async (request, outcome) => states.get(request.device.name)?.configure(request, outcome),
+    async configure(request, outcome) {
+      await alerts?.connect();
+      await states.get(request.device.name)?.configure(request, outcome);
+    },
     prune: async (device, outcome) => states.get(device)?.prune(outcome),
     async observe(device, request) {
       const link: Link | undefined = await kernel.link(device);
@@ -77,9 +95,15 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
       forget(device);
       await releaseGeneration(generation, { daemon, xfrm: xfrm() });
     },
+    async report() {
+      if (states.size === 0) return {};
+      const refused = alerts?.open === true ? { refused: refusals.counts } : {};
+      return { ipsec: { dropped: await readDrops(), ...refused } };
+    },
     forget,
     close: () => {
       keeper.close();
+      alerts?.close();
       daemon.close();
       opened?.close();
       opened = undefined;

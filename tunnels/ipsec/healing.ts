@@ -85,8 +85,7 @@ export function remedyFor(scene: Scene): Remedy {
     aside,
     sessions.some((one) => one !== undefined),
   );
-  const due =
-    current !== undefined && (current.child.installed ?? 0) >= link.lifetime * (link.initiates ? 1 : 1.2);
+  const due = current !== undefined && ageOf(current) >= dueAfter(link);
   const wanted = current === undefined || (due && scene.sas[aside].length === 0);
   const attempt = wanted && mayInitiate(scene, memory, current !== undefined);
   const surplus = current === undefined ? NOTHING : surplusOf(scene, { memory, current, aside });
@@ -100,6 +99,10 @@ export function remedyFor(scene: Scene): Remedy {
     settled: current !== undefined && scene.sas[aside].length === 0 && scene.states[aside].length === 0,
   };
 }
+
+/** Seconds until this end replaces a session: the end that does not usually initiate gives the other the time to. */
+export const dueAfter = ({ lifetime, initiates }: Pick<WantedLink, 'lifetime' | 'initiates'>): number =>
+  lifetime * (initiates ? 1 : 1.2);
 
 const NOTHING = { terminate: [], removeStates: [] } as const;
 

@@ -5,10 +5,13 @@ import type { Daemon } from './daemon.ts';
 import { type Memory, type Remedy, remedyFor } from './healing.ts';
 import type { WantedLink, Way } from './link.ts';
 import { listSas } from './security.ts';
-import type { Xfrm } from './xfrm/types.ts';
+import type { Sessions } from './sessions.ts';
+import type { State, Xfrm } from './xfrm/types.ts';
 
 /** Milliseconds between two looks: while something is missing or changes, and while all is well. */
 const LOOK = { soonest: 500, latest: 10_000 } as const;
+/** Milliseconds after which charon is asked for all its SAs also when the kernel's states are the same, and it told of nothing. */
+const LISTING = 60_000;
 /** Milliseconds after charon told of a session: several come together. */
 const GATHER = 50;
 
@@ -17,6 +20,8 @@ export interface KeeperOptions {
   readonly xfrm: () => Xfrm;
   /** Milliseconds since any moment, never set. */
   readonly steady: () => number;
+  /** Is told of all that is listed. */
+  readonly sessions: Sessions;
 }
 
 /** The links of one device, looked at again and again. */
@@ -35,8 +40,11 @@ export class Keeper {
   readonly #closed = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running = false;
+  #woken = false;
   #subscribed = false;
   #pause: number = LOOK.soonest;
+  /** When all was well: until when there is nothing to ask charon, and of which charon and states that is so. */
+  #settled: { readonly until: number; readonly of: string } | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -44,7 +52,7 @@ export class Keeper {
 
   watch(device: DeviceName, watched: Watched): void {
     this.#devices.set(device, watched);
-    this.#later(0);
+    this.#wake(0);
   }
 
   forget(device: DeviceName): void {
@@ -59,12 +67,18 @@ export class Keeper {
         if (link !== undefined) this.#memories.set(link, PROVOKED);
       }
     }
-    if (nodes.length > 0) this.#later(0);
+    if (nodes.length > 0) this.#wake(0);
   }
 
   close(): void {
     this.#closed.abort();
     clearTimeout(this.#timer);
+  }
+
+  #wake(wait: number): void {
+    this.#settled = undefined;
+    this.#woken = true;
+    this.#later(wait);
   }
 
   #later(wait: number): void {
@@ -74,8 +88,10 @@ export class Keeper {
   }
 
   async #turn(): Promise<void> {
-    if (this.#running) return this.#later(GATHER);
+    // Whoever runs looks again when woken.
+    if (this.#running) return;
     this.#running = true;
+    this.#woken = false;
     this.#pause = LOOK.latest;
     try {
       await this.#subscribe();
@@ -86,25 +102,37 @@ export class Keeper {
     } finally {
       this.#running = false;
     }
-    this.#later(Math.max(this.#pause, LOOK.soonest));
+    this.#later(this.#woken ? GATHER : Math.max(this.#pause, LOOK.soonest));
   }
 
   /** What charon tells is only a reason to look. */
   async #subscribe(): Promise<void> {
     if (this.#subscribed) return;
-    const wake = () => this.#later(GATHER);
+    const wake = () => this.#wake(GATHER);
     await this.#options.daemon.client.subscribe('child-updown', wake, this.#closed.signal);
     this.#subscribed = true;
   }
 
   async #look(): Promise<void> {
-    const { daemon, xfrm, steady } = this.#options;
+    const { daemon, xfrm, steady, sessions } = this.#options;
     const all = [...this.#devices.values()];
     const links = all.flatMap((one) => [...one.links.values()]);
     if (links.length === 0) return;
-    const sas = Map.groupBy(await listSas(daemon.client), ({ name }) => name);
     const ids = new Set(links.map(({ generation }) => interfaceId(generation)));
-    const states = Map.groupBy(await xfrm().states((id) => ids.has(id)), ({ reqid }) => reqid);
+    const read = () => xfrm().states((id) => ids.has(id));
+    const identity = (found: readonly State[]) => `${daemon.epoch} ${spisOf(found)}`;
+    const left = (this.#settled?.until ?? 0) - steady();
+    if (left > 0 && this.#settled?.of === identity(await read())) {
+      this.#pause = Math.min(this.#pause, left);
+      return;
+    }
+    const listed = await listSas(daemon.client);
+    sessions.learn(listed);
+    const sas = Map.groupBy(listed, ({ name }) => name);
+    // After charon: what it has installed is in the kernel.
+    const found = await read();
+    const states = Map.groupBy(found, ({ reqid }) => reqid);
+    this.#settled = { of: identity(found), until: Number.POSITIVE_INFINITY };
     for (const watched of all) {
       for (const link of watched.links.values()) {
         const [a, b] = link.slots;
@@ -124,9 +152,13 @@ export class Keeper {
   }
 
   #lookAgain({ lifetime }: WantedLink, { memory, settled }: Remedy): void {
+    const now = this.#options.steady();
     const missing = memory.missingSince !== undefined;
-    const wait = settled ? (lifetime * 1000) / 4 : missing ? memory.nextAt - this.#options.steady() : 1000;
+    const wait = settled ? (lifetime * 1000) / 4 : missing ? memory.nextAt - now : 1000;
     this.#pause = Math.min(this.#pause, wait);
+    if (this.#settled === undefined) return;
+    const until = Math.min(this.#settled.until, now + Math.min(wait, LISTING));
+    this.#settled = settled ? { ...this.#settled, until } : undefined;
   }
 
   /** What fails is seen again with the next look. */
@@ -152,6 +184,12 @@ const PROVOKED: Memory = {
   missingSince: Number.NEGATIVE_INFINITY,
   aside: { bytes: 0, since: Number.POSITIVE_INFINITY },
 };
+
+const spisOf = (states: readonly State[]): string =>
+  states
+    .map(({ spi }) => spi)
+    .sort((a, b) => a - b)
+    .join(' ');
 
 const sameWay = (a: Way, b: Way | undefined) =>
   b !== undefined && a.reqid === b.reqid && a.local === b.local && a.remote === b.remote;

@@ -15,6 +15,8 @@ export interface IkeSa {
   readonly remoteId: string;
   /** Seconds since; undefined while it is not established. */
   readonly established?: number;
+  /** What was agreed on, as swanctl prints it: `AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519`. */
+  readonly algorithms: string;
   readonly children: readonly ChildSa[];
 }
 
@@ -28,6 +30,11 @@ export interface ChildSa {
   readonly spiOut?: number;
   /** Seconds since. */
   readonly installed?: number;
+  /** Seconds until charon rekeys it, when nobody replaces it before. */
+  readonly rekeyIn?: number;
+  readonly algorithms: string;
+  /** ESP is in UDP, for a NAT. */
+  readonly encapsulated: boolean;
 }
 
 /** @param name of one connection; all of ours without it. */
@@ -80,6 +87,7 @@ function ikeOf(name: string, section: Section): IkeSa {
     localHost: textAt(section, 'local-host') ?? '',
     remoteId: textAt(section, 'remote-id') ?? '',
     ...(established === undefined ? {} : { established }),
+    algorithms: algorithmsOf(section),
     children: sectionsOf(sectionAt(section, 'child-sas')).map(([, child]) => childOf(child)),
   };
 }
@@ -88,6 +96,7 @@ function childOf(section: Section): ChildSa {
   const spiIn = numberAt(section, 'spi-in', 16);
   const spiOut = numberAt(section, 'spi-out', 16);
   const installed = numberAt(section, 'install-time');
+  const rekeyIn = numberAt(section, 'rekey-time');
   return {
     name: textAt(section, 'name') ?? '',
     id: textAt(section, 'uniqueid') ?? '',
@@ -96,5 +105,25 @@ function childOf(section: Section): ChildSa {
     ...(spiIn === undefined ? {} : { spiIn }),
     ...(spiOut === undefined ? {} : { spiOut }),
     ...(installed === undefined ? {} : { installed }),
+    ...(rekeyIn === undefined ? {} : { rekeyIn }),
+    algorithms: algorithmsOf(section),
+    encapsulated: textAt(section, 'encap') === 'yes',
   };
+}
+
+/** Additional key exchanges (RFC 9370), which charon has since 6. */
+const ADDITIONAL = [1, 2, 3, 4, 5, 6, 7] as const;
+
+function algorithmsOf(section: Section): string {
+  const sized = (algorithm: string) => {
+    const [name, size] = [textAt(section, `${algorithm}-alg`), textAt(section, `${algorithm}-keysize`)];
+    return name === undefined || size === undefined ? name : `${name}-${size}`;
+  };
+  const more = ADDITIONAL.map((n) => {
+    const name = textAt(section, `ake${n}`);
+    return name === undefined ? undefined : `KE${n}_${name}`;
+  });
+  const esn = textAt(section, 'esn') === '1' ? 'ESN' : undefined;
+  const parts = [sized('encr'), sized('integ'), textAt(section, 'prf-alg'), textAt(section, 'dh-group')];
+  return [...parts, ...more, esn].filter((part) => part !== undefined).join('/');
 }

@@ -1,4 +1,5 @@
 /** The strongswan.conf(5) of a charon of our own: nothing but what the mesh needs, and nothing on routes, which are ours to make. */
+import { dirname, join } from 'node:path';
 
 export interface CharonSettings {
   /** Path of its VICI socket. */
@@ -22,8 +23,12 @@ const PLUGINS = [
   'pem pkcs1 pkcs8 pubkey',
   // The newer key exchange, where this charon has it; a name that it does not know does no harm.
   'ml',
-  'socket-default counters vici',
+  // error-notify tells what is refused; a charon without it says so when it starts, and goes on.
+  'socket-default counters error-notify vici',
 ];
+
+/** Path of the socket on which it tells what it refused, beside its VICI socket. */
+export const alertSocketIn = (folder: string): string => join(folder, 'charon.alerts');
 
 /**
  * Seconds: 1, 1.6, 2.6, 4.1, then 5 each, 54 in all until a peer that does not answer is given up. A node that comes is met within 5, and
@@ -57,6 +62,7 @@ export function strongswanConf(settings: CharonSettings): string {
       ...(settings.log === undefined ? {} : { filelog: { file: { ...logOf(settings.log) } } }),
       plugins: {
         vici: { socket: `unix://${settings.socket}` },
+        'error-notify': { socket: `unix://${alertSocketIn(dirname(settings.socket))}` },
         'socket-default': { fwmark: `0x${settings.fwmark.toString(16)}` },
         // Our routes come and go with peers and pods: to charon each would be a reason to look for new paths.
         'kernel-netlink': { roam_events: 'no' },
