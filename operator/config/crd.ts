@@ -56,6 +56,12 @@ const COLUMNS: readonly PrinterColumn[] = [
     description: 'How many are encrypted, of how many that take part',
   },
   {
+    name: 'Driver',
+    type: 'string',
+    jsonPath: '.status.driver',
+    description: 'What the generation in force is made with',
+  },
+  {
     name: 'Ready',
     type: 'string',
     jsonPath: '.status.conditions[?(@.type=="Ready")].status',

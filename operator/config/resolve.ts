@@ -49,10 +49,10 @@ function originOf(path: string, layers: readonly Layer[]): Origin {
 
 /** What no single layer can see: values of two layers that do not go together. */
 function checkTogether(spec: FullSpec, view: ConfigView): void {
-  for (const { fields, holds, must, why } of TOGETHER) {
+  for (const { fields, holds, must, why, details } of TOGETHER) {
     if (holds(spec)) continue;
     const [blamed, other] = fields.map((path) => said(view, path));
-    throw invalid(`${blamed} ${must} ${other}${why}`);
+    throw invalid(`${blamed} ${must} ${other}${why}${details?.(spec) ?? ''}`);
   }
 }
 

@@ -33,6 +33,8 @@ export interface MeshStatus {
   readonly observedGeneration?: number;
   /** The newest generation that every encrypted node sends on; absent while there is none. */
   readonly generation?: number;
+  /** What that generation is made with. */
+  readonly driver?: 'wireguard' | 'ipsec';
   readonly nodes?: {
     /** That take part: selected by `nodeSelector`. */
     readonly total: number;
@@ -58,6 +60,9 @@ export interface NodeReason {
 export interface RotationStatus {
   readonly from: number;
   readonly to: number;
+  /** What they are made with; they differ while the cluster moves from one to the other. */
+  readonly fromDriver?: 'wireguard' | 'ipsec';
+  readonly toDriver?: 'wireguard' | 'ipsec';
   readonly startedAt: string;
   /** How many nodes published the new key, sent their last packet on the old one, and withdrew the old one. */
   readonly published: number;

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { labelSelectorSchema, nodeNameSchema } from './labels.ts';
+import { proposalsSchema } from './proposals.ts';
 import { rules } from './rules.ts';
 import { durationSchema, fwmarkSchema, prefixSchema, socketSchema } from './values.ts';
 
@@ -36,8 +37,6 @@ const set = (item: z.ZodString, most: number) =>
     .refine((items) => new Set(items).size === items.length, { error: 'expected no item twice' })
     .meta({ 'x-kubernetes-list-type': 'set' });
 const prefixes = (description: string) => set(prefixSchema, 256).optional().describe(description);
-const proposals = (description: string) =>
-  z.array(z.string().min(1).max(128)).max(16).optional().describe(description);
 
 const rotation = z.strictObject({
   interval: durationSchema({ minimum: '1h', maximum: '87600h' })
@@ -70,8 +69,12 @@ const ipsec = z.strictObject({
     .describe(
       'Which algorithms: fips has approved ones only, post-quantum adds ML-KEM-768 and needs strongSwan 6',
     ),
-  ikeProposals: proposals("IKE proposals, best first, in place of the profile's; with espProposals only"),
-  espProposals: proposals("ESP proposals, best first, in place of the profile's; with ikeProposals only"),
+  ikeProposals: proposalsSchema('ike')
+    .optional()
+    .describe("IKE proposals, best first, in place of the profile's; with espProposals only"),
+  espProposals: proposalsSchema('esp')
+    .optional()
+    .describe("ESP proposals, best first, in place of the profile's; with ikeProposals only"),
   lifetime: durationSchema({ minimum: '30s', maximum: '24h' })
     .optional()
     .describe('After which the session of two nodes is replaced by the next'),

@@ -4,6 +4,7 @@ import type { MeshStatus } from './resource.ts';
 
 const count = (description: string) => z.int().min(0).describe(description);
 const time = (description: string) => z.iso.datetime().describe(description);
+const driver = (description: string) => z.enum(['wireguard', 'ipsec']).optional().describe(description);
 const waiting = (description: string) =>
   z
     .array(
@@ -27,6 +28,7 @@ const condition = z.object({
 export const statusSchema = z.object({
   observedGeneration: z.int().optional().describe('metadata.generation that the controller has taken in'),
   generation: z.int().optional().describe('The newest generation of keys that every encrypted node sends on'),
+  driver: driver('What that generation is made with'),
   nodes: z
     .object({
       total: count('Nodes that take part: those that nodeSelector selects'),
@@ -40,6 +42,8 @@ export const statusSchema = z.object({
     .object({
       from: z.int().describe('The generation that is being left; 0 is in clear'),
       to: z.int().describe('The generation that comes'),
+      fromDriver: driver('What the generation that is being left is made with'),
+      toDriver: driver('What the generation that comes is made with'),
       startedAt: time('When it began'),
       published: count('Nodes that published the new key'),
       switched: count('Nodes that sent their last packet on the old one'),

@@ -2,6 +2,7 @@
 import { DEFAULTS, type FullSpec } from './defaults.ts';
 import { getAt } from './paths.ts';
 import type { Rule } from './rules.ts';
+import { IPSEC_TOGETHER } from './together-ipsec.ts';
 
 export interface Together {
   /** Both by path: the one to blame first. */
@@ -12,6 +13,8 @@ export interface Together {
   /** In place of the other field's name, for the API server, which does not show values. */
   readonly when?: string;
   readonly why: string;
+  /** What it is in this spec, for whoever sees its values. */
+  readonly details?: (spec: FullSpec) => string;
   readonly reason: NonNullable<Rule['reason']>;
   /** The same as `holds`, of both values in CEL. */
   readonly cel: (blamed: string, other: string) => string;
@@ -43,14 +46,7 @@ export const TOGETHER: readonly Together[] = [
     reason: 'FieldValueRequired',
     cel: (clusterPrefixes, mode) => `${mode} != 'strict' || size(${clusterPrefixes}) > 0`,
   },
-  {
-    fields: ['ipsec.espProposals', 'ipsec.ikeProposals'],
-    holds: ({ ipsec }) => (ipsec.espProposals.length === 0) === (ipsec.ikeProposals.length === 0),
-    must: 'must be set together with',
-    why: ': they are in place of both lists of the profile',
-    reason: 'FieldValueInvalid',
-    cel: (esp, ike) => `(size(${esp}) == 0) == (size(${ike}) == 0)`,
-  },
+  ...IPSEC_TOGETHER,
 ];
 
 /** For the API server, of a spec in which every field may be absent. */

@@ -195,6 +195,47 @@ describe('configuration', () => {
         ),
       ));
 
+    it('a word of a proposal, by its name, and with the way out', () =>
+      assert.rejects(
+        resolved({
+          flags: {
+            ipsecIkeProposals: 'aes256gcm16-prfsha384-x25519,aes256-sha1-modp2048',
+            ipsecEspProposals: 'null-sha256',
+          },
+        }),
+        refusal(
+          'CONFIG_INVALID',
+          /^--ipsec-ike-proposals: sha1 is too old or too rare; use sha384\n--ipsec-esp-proposals: null encrypts nothing; use aes256gcm16$/,
+        ),
+      ));
+
+    it('algorithms that a profile excludes, by name', () =>
+      assert.rejects(
+        resolved({
+          flags: {
+            ipsecIkeProposals: 'aes256gcm16-prfsha384-ecp384,aes256gcm16-prfsha384-x25519',
+            ipsecEspProposals: 'aes256gcm16-esn',
+          },
+          environment: { SHEATH_IPSEC_PROFILE: 'fips' },
+        }),
+        refusal(
+          'CONFIG_INVALID',
+          /with ipsec\.profile "fips" \(SHEATH_IPSEC_PROFILE\).*; not approved: x25519$/,
+        ),
+      ));
+
+    it('proposals without what the profile post-quantum is for', () =>
+      assert.rejects(
+        resolved({
+          flags: {
+            ipsecProfile: 'post-quantum',
+            ipsecIkeProposals: 'aes256gcm16-prfsha384-ecp384',
+            ipsecEspProposals: 'aes256gcm16-esn',
+          },
+        }),
+        refusal('CONFIG_INVALID', /must have an additional key exchange in each with .*: add ke1_mlkem768/),
+      ));
+
     it('what it cannot do yet', () =>
       assert.rejects(
         resolved({ flags: { wireguardThreadedNapi: 'on' } }),

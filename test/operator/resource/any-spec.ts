@@ -1,5 +1,6 @@
 /** Specs as people might write them, right and wrong, each field for itself. */
 import fc from 'fast-check';
+import { KEYWORDS } from '../../../tunnels/ipsec/keywords.ts';
 import type { Written } from './samples.ts';
 
 const integer = fc.oneof(
@@ -165,6 +166,31 @@ const selector = fc.record(
   { requiredKeys: [] },
 );
 
+const GOOD = {
+  ike: ['aes256gcm16-prfsha384-ecp384', 'aes256-sha256-x25519', 'aes256gcm16-prfsha384-x25519-ke1_mlkem768'],
+  esp: ['aes256gcm16-esn', 'aes256-sha256', 'chacha20poly1305-x25519'],
+};
+const proposal = (good: readonly string[]) =>
+  fc.oneof(
+    { arbitrary: fc.constantFrom(...good), weight: 6 },
+    { arbitrary: fc.constantFrom('', '-', 'aes256gcm16-', ...Object.values(GOOD).flat()), weight: 1 },
+    {
+      arbitrary: fc
+        .subarray([...Object.keys(KEYWORDS), 'null', 'sha1', 'aes', 'AES256', 'toString'], {
+          minLength: 1,
+          maxLength: 4,
+        })
+        .map((words) => words.join('-')),
+      weight: 1,
+    },
+  );
+const proposals = {
+  profile: fc.constantFrom('default', 'fips', 'post-quantum'),
+  ikeProposals: fc.array(proposal(GOOD.ike), { maxLength: 2 }),
+  espProposals: fc.array(proposal(GOOD.esp), { maxLength: 2 }),
+};
+export const anyIpsec: fc.Arbitrary<Written> = fc.record({ ipsec: group_(proposals) });
+
 const fields = {
   encryption: word,
   mode: word,
@@ -182,9 +208,8 @@ const fields = {
     threadedNapi: fc.constantFrom('unset', 'on', 'off', 'x'),
   }),
   ipsec: group_({
+    ...proposals,
     profile: fc.constantFrom('default', 'fips', 'post-quantum', 'x'),
-    ikeProposals: fc.array(fc.constant('aes256gcm16-prfsha384-ecp384'), { maxLength: 2 }),
-    espProposals: fc.array(fc.constant('aes256gcm16-esn'), { maxLength: 2 }),
     lifetime: duration,
     vici: fc.constantFrom(
       '/run/charon.vici',

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { type ApiTarget, apiTarget, call, send } from '../../../lab/api-client.ts';
-import { encryptionMeshCRD } from '../../../operator/config/crd.ts';
 import { resolveConfig } from '../../../operator/config/resolve.ts';
 import { MESH, MESHES } from '../../../operator/config/resource.ts';
 import { OperatorError } from '../../../operator/errors.ts';
 import { parseMesh, resourceLayer } from '../../../operator/resource/parse.ts';
-import { envtestFolder, type KubeApiserver, startKubeApiserver } from '../../support/kube-apiserver.ts';
-import { anySpec } from './any-spec.ts';
+import { type KubeApiserver, startKubeApiserver } from '../../support/kube-apiserver.ts';
+import { anyIpsec, anySpec } from './any-spec.ts';
+import {
+  applyCrd,
+  create,
+  established,
+  getCrd,
+  kubectl,
+  merged,
+  mesh,
+  STRICT,
+  tried,
+} from './crd-requests.ts';
 import { INVALID, VALID, type Written } from './samples.ts';
-
-const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const STRICT = 'fieldValidation=Strict&fieldManager=test';
 
 describe('the CustomResourceDefinition, at the real API server', function () {
   this.timeout(120_000);
@@ -67,19 +70,23 @@ describe('the CustomResourceDefinition, at the real API server', function () {
     assert.match(none.bytes.toString(), /spec: Required value/);
   });
 
-  it('agrees with the agent about whatever may be written', async () => {
-    const outcomes = { taken: 0, refused: 0 };
-    await fc.assert(
-      fc.asyncProperty(anySpec, async (spec) => {
-        const answer = await tried(target, spec);
-        const refused = refusedByAgent(spec);
-        outcomes[refused === undefined ? 'taken' : 'refused'] += 1;
-        assert.equal(answer.status === 201, refused === undefined, `${answer.message} / agent: ${refused}`);
-      }),
-      { numRuns: 400 },
-    );
-    assert.ok(outcomes.taken > 20 && outcomes.refused > 20, JSON.stringify(outcomes));
-  });
+  for (const [what, specs, runs] of [
+    ['whatever may be written', anySpec, 400],
+    ['proposals', anyIpsec, 200],
+  ] as const)
+    it(`agrees with the agent about ${what}`, async () => {
+      const outcomes = { taken: 0, refused: 0 };
+      await fc.assert(
+        fc.asyncProperty(specs, async (spec) => {
+          const answer = await tried(target, spec);
+          const refused = refusedByAgent(spec);
+          outcomes[refused === undefined ? 'taken' : 'refused'] += 1;
+          assert.equal(answer.status === 201, refused === undefined, `${answer.message} / agent: ${refused}`);
+        }),
+        { numRuns: runs },
+      );
+      assert.ok(outcomes.taken > 20 && outcomes.refused > 20, JSON.stringify(outcomes));
+    });
 
   describe('a resource that is there', () => {
     before(() => create(target, { encryption: 'wireguard', generation: 3 }));
@@ -161,6 +168,7 @@ describe('the CustomResourceDefinition, at the real API server', function () {
         'MODE',
         'GENERATION',
         'NODES',
+        'DRIVER',
         'AGE',
       ]);
       assert.match(row, /^default\s+wireguard\s+6\s+2\/3\s+/);
@@ -196,68 +204,4 @@ function refusedByAgent(spec: Written): string | undefined {
     assert.ok(error instanceof OperatorError);
     return error.code === 'NOT_IMPLEMENTED' ? undefined : error.message;
   }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly message: string;
-  readonly spec: unknown;
-}
-
-async function answered(target: ApiTarget, request: Parameters<typeof send>[1]): Promise<Answer> {
-  const answer = await send(target, request);
-  const { message, spec } = JSON.parse(answer.bytes.toString()) as { message?: string; spec?: unknown };
-  return { status: answer.status, message: message ?? '', spec };
-}
-
-function object(spec: Written, name = 'default'): object {
-  return { apiVersion: 'sheath.dev/v1alpha1', kind: 'EncryptionMesh', metadata: { name }, spec };
-}
-
-/** Whether it would be taken. */
-function tried(target: ApiTarget, spec: Written, { name = 'default' } = {}): Promise<Answer> {
-  return answered(target, {
-    method: 'POST',
-    path: `${MESHES}?${STRICT}&dryRun=All`,
-    body: object(spec, name),
-  });
-}
-
-async function create(target: ApiTarget, spec: Written): Promise<void> {
-  await call(target, { method: 'POST', path: MESHES, body: object(spec) });
-}
-
-function merged(target: ApiTarget, body: object, path = MESH): Promise<Answer> {
-  const headers = { 'content-type': 'application/merge-patch+json' };
-  return answered(target, { method: 'PATCH', path, body, headers });
-}
-
-async function mesh(target: ApiTarget): Promise<{ readonly spec: unknown; readonly status?: unknown }> {
-  return (await call(target, { path: MESH })) as { spec: unknown; status?: unknown };
-}
-
-interface Crd {
-  readonly metadata: { readonly generation: number };
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] };
-}
-
-async function applyCrd(target: ApiTarget): Promise<Crd> {
-  const crd = encryptionMeshCRD();
-  const headers = { 'content-type': 'application/apply-patch+yaml' };
-  const path = `${CRDS}/${crd.metadata.name}?${STRICT}`;
-  return (await call(target, { method: 'PATCH', path, body: crd, headers })) as Crd;
-}
-
-async function getCrd(target: ApiTarget): Promise<Crd> {
-  return (await call(target, { path: `${CRDS}/${encryptionMeshCRD().metadata.name}` })) as Crd;
-}
-
-async function established(target: ApiTarget): Promise<void> {
-  while ((await send(target, { path: MESHES })).status !== 200) await sleep(50);
-}
-
-async function kubectl(server: KubeApiserver, ...words: readonly string[]): Promise<string> {
-  const program = join(await envtestFolder(), 'kubectl');
-  const { stdout } = await promisify(execFile)(program, ['--kubeconfig', server.kubeconfigPath, ...words]);
-  return stdout;
 }

@@ -43,6 +43,13 @@ export const VALID: Readonly<Record<string, Written>> = {
     prefixes: { source: 'pods' },
     exempt: ['0.0.0.0/0', '::/0', '198.51.100.1/32', '::1.2.3.0/120'],
   },
+  'approved algorithms by name': {
+    ipsec: {
+      profile: 'fips',
+      ikeProposals: ['aes256-aes128-sha512-sha256-modp3072', 'aes256ccm16-prfsha384-ecp384-ke1_mlkem1024'],
+      espProposals: ['aes256ctr-sha384-noesn'],
+    },
+  },
   'an MTU in words': { mtu: 'auto' },
   'an empty selector': { nodeSelector: {} },
   'no duration': { wireguard: { keepalive: '0' } },
@@ -52,6 +59,11 @@ export const VALID: Readonly<Record<string, Written>> = {
   'both priorities moved': { routing: { rulePriority: 20, podRulePriority: 19 } },
   'prefixes without strictness': { mode: 'permissive', clusterPrefixes: [] },
 };
+
+const IKE = ['aes256gcm16-prfsha384-ecp384'];
+const ipsec = (ikeProposals: readonly string[], espProposals: readonly string[] = ['aes256gcm16-esn']) => ({
+  ipsec: { ikeProposals, espProposals },
+});
 
 /** The field that must be named, and a spec in which it is wrong. */
 export const INVALID: readonly (readonly [field: string, spec: Written])[] = [
@@ -90,6 +102,21 @@ export const INVALID: readonly (readonly [field: string, spec: Written])[] = [
   ['spec.ipsec.ikeProposals', { ipsec: { ikeProposals: [''] } }],
   ['spec.ipsec.espProposals', { ipsec: { ikeProposals: ['aes256gcm16-prfsha384-x25519'] } }],
   ['spec.ipsec.espProposals', { ipsec: { espProposals: ['aes256gcm16-esn'] } }],
+  ['spec.ipsec.ikeProposals[1]', ipsec(['aes256gcm16-prfsha384-ecp384', 'aes256-sha1-modp2048'])],
+  ['spec.ipsec.ikeProposals[0]', ipsec(['aes256gcm16-ecp384'])],
+  ['spec.ipsec.ikeProposals[0]', ipsec(['aes256gcm16-prfsha384'])],
+  ['spec.ipsec.ikeProposals[0]', ipsec(['aes256-prfsha384-ecp384'])],
+  ['spec.ipsec.ikeProposals[0]', ipsec(['aes256gcm16-aes256-sha256-ecp384'])],
+  ['spec.ipsec.ikeProposals[0]', ipsec(['aes256gcm16-prfsha384-ecp384-esn'])],
+  ['spec.ipsec.espProposals[0]', ipsec(IKE, ['null-sha256-esn'])],
+  ['spec.ipsec.espProposals[0]', ipsec(IKE, ['aes256gcm16-prfsha384'])],
+  ['spec.ipsec.espProposals[0]', ipsec(IKE, ['aes256gcm16-ke1_mlkem768'])],
+  [
+    'spec.ipsec.ikeProposals',
+    { ipsec: { ...ipsec(['aes256gcm16-prfsha384-x25519']).ipsec, profile: 'fips' } },
+  ],
+  ['spec.ipsec.espProposals', { ipsec: { ...ipsec(IKE, ['chacha20poly1305']).ipsec, profile: 'fips' } }],
+  ['spec.ipsec.ikeProposals', { ipsec: { ...ipsec(IKE).ipsec, profile: 'post-quantum' } }],
   ['spec.ipsec.lifetime', { ipsec: { lifetime: '29s' } }],
   ['spec.ipsec.lifetime', { ipsec: { lifetime: '25h' } }],
   ['spec.ipsec.vici', { ipsec: { vici: 'charon.vici' } }],
