@@ -112,6 +112,7 @@ function planDevices(self: NodeRecord, config: MeshConfig): readonly DevicePlan[
       generation: generation.number,
       driver: generation.driver,
       port: isWireGuard ? generation.port : 0,
+      ...(isWireGuard ? {} : { espProposals: config.ipsec.espProposals }),
       mtu: config.mtu,
       addresses: deviceAddresses(self.prefixes),
       keepalive: superseded || !isWireGuard ? 0 : config.wireguard.keepalive,

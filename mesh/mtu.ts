@@ -7,15 +7,25 @@ export const WIREGUARD_OVERHEAD = {
   6: 40 + 8 + 16 + 16,
 } as const satisfies Record<Family, number>;
 
-/**
- * Bytes that ESP in tunnel mode puts around an inner packet (RFC 4303; AES-GCM by RFC 4106): outer IP header, UDP where a NAT is in the way
- * (always counted: it may come at any time), SPI and sequence number (8), IV (8), padding to 4 bytes (3), its length and the next header (2),
- * and the authentication tag (16).
- */
-export const ESP_OVERHEAD = {
-  4: 20 + 8 + 8 + 8 + 3 + 2 + 16,
-  6: 40 + 8 + 8 + 8 + 3 + 2 + 16,
-} as const satisfies Record<Family, number>;
+/** Bytes of an ESP packet that depend on its algorithms (RFC 4303, section 2). */
+export interface EspSizes {
+  readonly iv: number;
+  /** The payload, with what says how it is padded, is a multiple of it; 4 at least. */
+  readonly block: number;
+  /** What proves that nobody changed it. */
+  readonly icv: number;
+}
+
+const ESP = {
+  /** SPI and sequence number. */
+  header: 8,
+  /** Length of the padding, and what follows; padded together with the payload. */
+  trailer: 2,
+  /** RFC 3948, where a NAT is in the way: always counted, for it may come at any time. */
+  udp: 8,
+} as const;
+
+const IP_HEADER = { 4: 20, 6: 40 } as const satisfies Record<Family, number>;
 
 /** RFC 8200 section 5: on a device with a smaller MTU the kernel switches IPv6 off. */
 export const IPV6_MINIMUM_MTU = 1280;
@@ -34,20 +44,30 @@ export function tunnelMtu(
   outer: Iterable<Family>,
   inner: Iterable<Family> = [4, 6],
 ): number {
-  return mtuWith(WIREGUARD_OVERHEAD, linkMtu, { outer, inner });
+  const overhead = Math.max(
+    ...Array.from(outer, (family) => WIREGUARD_OVERHEAD[family]),
+    WIREGUARD_OVERHEAD[4],
+  );
+  return Math.max(linkMtu - overhead, minimumFor(inner));
 }
 
-/** As `tunnelMtu`, with ESP. */
-export function espMtu(linkMtu: number, outer: Iterable<Family>, inner: Iterable<Family> = [4, 6]): number {
-  return mtuWith(ESP_OVERHEAD, linkMtu, { outer, inner });
+export interface EspWay {
+  readonly outer: Iterable<Family>;
+  readonly inner: Iterable<Family>;
+  /** Of all algorithms that may be negotiated: those that take most count. */
+  readonly sizes: readonly EspSizes[];
 }
 
-function mtuWith(
-  overheads: Readonly<Record<Family, number>>,
-  linkMtu: number,
-  { outer, inner }: { readonly outer: Iterable<Family>; readonly inner: Iterable<Family> },
-): number {
-  const overhead = Math.max(...Array.from(outer, (family) => overheads[family]), overheads[4]);
-  const minimum = [...inner].includes(6) ? IPV6_MINIMUM_MTU : IPV4_MINIMUM_MTU;
-  return Math.max(linkMtu - overhead, minimum);
+/** As `tunnelMtu`, with ESP in tunnel mode: whole blocks of payload, as many as fit. */
+export function espMtu(linkMtu: number, { outer, inner, sizes }: EspWay): number {
+  const header = Math.max(...Array.from(outer, (family) => IP_HEADER[family]), IP_HEADER[4]);
+  const left = linkMtu - header - ESP.udp - ESP.header;
+  const payloads = sizes.map(
+    ({ iv, block, icv }) => Math.floor((left - iv - icv) / block) * block - ESP.trailer,
+  );
+  return Math.max(Math.min(...payloads, left), minimumFor(inner));
+}
+
+function minimumFor(inner: Iterable<Family>): number {
+  return [...inner].includes(6) ? IPV6_MINIMUM_MTU : IPV4_MINIMUM_MTU;
 }

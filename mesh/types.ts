@@ -127,6 +127,8 @@ export interface DevicePlan {
   readonly driver: 'wireguard' | 'ipsec';
   /** UDP port it listens on (WireGuard); 0 for ipsec. */
   readonly port: number;
+  /** What ESP may be negotiated, for the MTU: the largest overhead counts. Absent: as by default. */
+  readonly espProposals?: readonly string[];
   readonly mtu: 'auto' | number;
   /** The first address of the first own prefix of each family, as /32 and /128. */
   readonly addresses: readonly Prefix[];

@@ -90,7 +90,7 @@ describe('IPsec, three nodes', function () {
   });
 
   it('the largest packet that fits the device fits the wire', () => {
-    assert.match(n1().on('ip link show sheath1'), /mtu 1415/);
+    assert.match(n1().on('ip link show sheath1'), /mtu 1418/);
     n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1387 -I 10.244.1.1 10.244.2.1');
     n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1367 -I fd00:10:244:1::1 fd00:10:244:2::1');
     const [names = '', counts = ''] = n1().on('grep ^Ip: /proc/net/snmp').split('\n');

@@ -1,6 +1,7 @@
 /** The links that carry this node's own addresses, and the MTU that they leave for the tunnel. */
 import { espMtu, tunnelMtu } from '../../mesh/mtu.ts';
-import type { Address, DevicePlan, MeshPlan } from '../../mesh/types.ts';
+import type { Address, DevicePlan, Family, MeshPlan } from '../../mesh/types.ts';
+import { DEFAULT_ESP_SIZES, espSizesOf } from '../ipsec/esp-sizes.ts';
 import type { Kernel } from '../kernel.ts';
 import { familyOf } from '../netlink/ip.ts';
 import type { Link } from '../netlink/types.ts';
@@ -28,6 +29,8 @@ export async function deviceMtu(device: DevicePlan, plan: MeshPlan, kernel: Kern
   // By our own addresses, not by the peers we know at the moment: one that joins must not change everybody's MTU.
   const outer = new Set(plan.ownAddresses.map(familyOf));
   const inner = new Set([...device.addresses, ...plan.ownPrefixes].map(familyOf));
-  const mtuOf = device.driver === 'ipsec' ? espMtu : tunnelMtu;
-  return mtuOf(smallest, outer, inner.size === 0 ? [4, 6] : inner);
+  const inside: Iterable<Family> = inner.size === 0 ? [4, 6] : inner;
+  if (device.driver === 'wireguard') return tunnelMtu(smallest, outer, inside);
+  const sizes = device.espProposals === undefined ? DEFAULT_ESP_SIZES : espSizesOf(device.espProposals);
+  return espMtu(smallest, { outer, inner: inside, sizes });
 }

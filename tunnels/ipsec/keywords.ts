@@ -2,14 +2,15 @@
  * The words of a proposal, as far as they are worth taking: what swanctl.conf(5) calls them, what charon calls them in `get-algorithms`,
  * and what they take of a packet. What RFC 8221 (ESP) and RFC 8247 (IKEv2) advise against is not among them.
  */
+import type { EspSizes } from '../../mesh/mtu.ts';
 
 export type Keyword =
-  | { readonly kind: 'aead'; readonly algorithm: string; readonly approved: boolean; readonly esp: EspCipher }
+  | { readonly kind: 'aead'; readonly algorithm: string; readonly approved: boolean; readonly esp: EspSizes }
   | {
       readonly kind: 'cipher';
       readonly algorithm: string;
       readonly approved: boolean;
-      readonly esp: EspCipher;
+      readonly esp: EspSizes;
     }
   | {
       readonly kind: 'integrity';
@@ -23,21 +24,12 @@ export type Keyword =
 
 export type Kind = Keyword['kind'];
 
-/** Bytes in an ESP packet (RFC 4303, section 2). */
-export interface EspCipher {
-  readonly iv: number;
-  /** To a multiple of which the payload is padded, 4 at least. */
-  readonly block: number;
-  /** Of what protects itself. */
-  readonly icv: number;
-}
-
 /** GCM: RFC 4106; CCM: RFC 4309; ChaCha20-Poly1305: RFC 7634. All of them with a tag of 16 bytes. */
-const AEAD: EspCipher = { iv: 8, block: 4, icv: 16 };
+const AEAD: EspSizes = { iv: 8, block: 4, icv: 16 };
 /** RFC 3602. */
-const CBC: EspCipher = { iv: 16, block: 16, icv: 0 };
+const CBC: EspSizes = { iv: 16, block: 16, icv: 0 };
 /** RFC 3686. */
-const CTR: EspCipher = { iv: 8, block: 4, icv: 0 };
+const CTR: EspSizes = { iv: 8, block: 4, icv: 0 };
 
 const aead = (algorithm: string, approved: boolean): Keyword => ({
   kind: 'aead',
@@ -45,7 +37,7 @@ const aead = (algorithm: string, approved: boolean): Keyword => ({
   approved,
   esp: AEAD,
 });
-const cipher = (algorithm: string, esp: EspCipher): Keyword => ({
+const cipher = (algorithm: string, esp: EspSizes): Keyword => ({
   kind: 'cipher',
   algorithm,
   approved: true,
