@@ -47,7 +47,7 @@ export const register: Register = (command, context) => {
 
 async function readAgents(flags: AccessFlags, context: Context): Promise<readonly AgentVersion[]> {
   const { RolloutCluster } = await import('../rollout/cluster.ts');
-  const cluster = await RolloutCluster.open(flags, context);
+  const cluster = await RolloutCluster.open(flags, { context });
   try {
     return (await cluster.nodes()).map(({ name, record }) => ({
       node: name,

@@ -1,5 +1,5 @@
 /** `sheath status --cluster` and `sheath plan --cluster` in words. Pure. */
-import { rotation } from '../../mesh/progress.ts';
+import { rotation } from '../../mesh/rotation-progress.ts';
 import type { MeshPlan, Refusal } from '../../mesh/types.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import type { Cluster, ClusterNode } from '../sources/cluster.ts';

@@ -41,12 +41,16 @@ export function selected({ mesh, nodes }: Snapshot): readonly RolloutNode[] {
   return nodes.filter(({ labels }) => selects(selector, labels));
 }
 
+/** Milliseconds that a timer takes (2^31 - 1). */
+const LONGEST = 0x7fff_ffff;
+
 export class RolloutCluster {
   readonly client: KubeClient;
   readonly #nodes = new Map<string, RolloutNode>();
   readonly #stop = new AbortController();
   readonly #context: Context;
   #listed: Promise<void> | undefined;
+  #deadline: AbortSignal | undefined;
   #trouble: KubeError | undefined;
 
   private constructor(client: KubeClient, context: Context) {
@@ -54,11 +58,21 @@ export class RolloutCluster {
     this.#context = context;
   }
 
-  /** @throws OperatorError `KUBECONFIG_MISSING`, `KUBECONFIG_INVALID` */
-  static async open(flags: AccessFlags, context: Context): Promise<RolloutCluster> {
+  /** @param timeout as of `within` @throws OperatorError `KUBECONFIG_MISSING`, `KUBECONFIG_INVALID` */
+  static async open(
+    flags: AccessFlags,
+    { timeout, context }: { readonly timeout?: number; readonly context: Context },
+  ): Promise<RolloutCluster> {
     const access = { kubeconfig: flags.kubeconfig, context: flags.context, environment: context.env };
     const { client } = await openCluster(access, `sheath/${VERSION}`);
-    return new RolloutCluster(client, context);
+    const cluster = new RolloutCluster(client, context);
+    if (timeout !== undefined) cluster.within(timeout);
+    return cluster;
+  }
+
+  /** From now on what is asked must be answered in so many milliseconds, all in all; else `API_UNREACHABLE`. */
+  within(milliseconds: number): void {
+    this.#deadline = AbortSignal.timeout(Math.min(Math.ceil(milliseconds), LONGEST));
   }
 
   /** What keeps us from seeing more; undefined: nothing. */
@@ -66,7 +80,7 @@ export class RolloutCluster {
     return this.#trouble;
   }
 
-  /** As of now: Nodes are watched from the first call on. @throws KubeError; CliError `CRD_MISSING` */
+  /** As of now: Nodes are watched from the first call on. @throws KubeError; CliError `CRD_MISSING`, `API_UNREACHABLE` */
   async snapshot(): Promise<Snapshot> {
     // First: it says in one line what is wrong where nobody answers.
     const mesh = await this.#readMesh();
@@ -76,7 +90,7 @@ export class RolloutCluster {
   /** All Nodes, sorted by name. @throws KubeError */
   async nodes(): Promise<readonly RolloutNode[]> {
     this.#listed ??= this.#watchNodes();
-    await this.#listed;
+    await this.#inTime(this.#listed);
     return [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -97,11 +111,14 @@ export class RolloutCluster {
         metadata: { name: RESOURCE_NAME, ...held },
         spec,
       };
-      return readMesh(await this.client.create(MESHES, object, { signal: this.#context.signal }));
+      return readMesh(
+        await this.#inTime(this.client.create(MESHES, object, { signal: this.#context.signal })),
+      );
     }
     const { resourceVersion } = seen.metadata;
     const metadata = { ...held, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
-    return readMesh(await this.client.merge(MESH, { metadata, spec }, { signal: this.#context.signal }));
+    const { signal } = this.#context;
+    return readMesh(await this.#inTime(this.client.merge(MESH, { metadata, spec }, { signal })));
   }
 
   close(): void {
@@ -109,10 +126,25 @@ export class RolloutCluster {
     this.client.close();
   }
 
+  /** What was asked goes on: it ends with the client. */
+  async #inTime<T>(asked: Promise<T>): Promise<T> {
+    const deadline = this.#deadline;
+    if (deadline === undefined) return asked;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const end = () => reject(notInTime());
+    deadline.addEventListener('abort', end, { once: true });
+    if (deadline.aborted) end();
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      deadline.removeEventListener('abort', end);
+    }
+  }
+
   async #readMesh(): Promise<EncryptionMesh | undefined> {
     const { signal } = this.#context;
     try {
-      return readMesh(await this.client.get(MESH, { signal }));
+      return readMesh(await this.#inTime(this.client.get(MESH, { signal })));
     } catch (error) {
       if (!(error instanceof KubeError && error.code === 'NOT_FOUND')) throw error;
       await this.#requireDefinition();
@@ -162,6 +194,13 @@ export class RolloutCluster {
       void reflect(options, AbortSignal.any([this.#stop.signal, this.#context.signal]));
     });
   }
+}
+
+function notInTime(): CliError {
+  return new CliError('the API server did not answer in the time given by --timeout', {
+    code: 'API_UNREACHABLE',
+    exitCode: EXIT.unreachable,
+  });
 }
 
 /** None to be written where nothing is switched on, and none that is new of what is being deleted: the API server takes no such. */

@@ -12,7 +12,7 @@ import { changeSpec } from './write.ts';
 /** @throws CliError, KubeError */
 export async function disable(flags: RolloutFlags, context: Context): Promise<void> {
   const timeout = timeoutOf(flags);
-  const cluster = await RolloutCluster.open(flags, context);
+  const cluster = await RolloutCluster.open(flags, { timeout, context });
   try {
     const snapshot = await cluster.snapshot();
     if (flags.yes !== true && snapshot.mesh?.spec.encryption !== 'none')
@@ -40,6 +40,8 @@ export async function switchOff(
   context: Context,
 ): Promise<RolloutResult> {
   const goal = { kind: 'off' } as const;
+  // A person may have been asked meanwhile.
+  cluster.within(timeout);
   const { mesh } = snapshot;
   const strict = mesh?.spec.mode === 'strict';
   // Who enables it again shall not find the doors shut before anything is encrypted.

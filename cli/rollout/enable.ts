@@ -1,42 +1,38 @@
-/** `sheath enable`: looks first, writes the resource, and waits. Strict comes last, when nobody sends in clear any more. */
+/**
+ * `sheath enable`: looks first, writes the resource, and waits. Strict comes last, when nobody sends in clear any more. Another driver than
+ * the cluster has comes with the next generation, in one write: the rest is a rotation.
+ */
 import type { Straggler } from '../../mesh/progress.ts';
-import { FIELDS } from '../../operator/config/fields.ts';
-import { type Spec, specSchema } from '../../operator/config/schema.ts';
+import { rotation } from '../../mesh/rotation-progress.ts';
+import type { Spec } from '../../operator/config/schema.ts';
 import type { Context } from '../context.ts';
-import { CliError, EXIT, usageError } from '../exit.ts';
+import { checkNodes, keepScope, requireClusterPrefixes } from './checks.ts';
 import { RolloutCluster, type Snapshot, selected } from './cluster.ts';
 import { confirm } from './confirm.ts';
-import { preflight } from './goal.ts';
-import { type RolloutFlags, timeoutOf } from './options.ts';
-import { notCounted } from './pass-over.ts';
-import { proposeClusterPrefixes } from './propose.ts';
+import { movesTo, newest, requireSettled } from './generation.ts';
+import type { Goal } from './goal.ts';
+import { timeoutOf } from './options.ts';
+import { notCounted, wayPast } from './pass-over.ts';
 import { finish, type RolloutResult } from './result.ts';
-import { leftOut, members, wished } from './selection.ts';
+import { leftOut, members } from './selection.ts';
 import { type Waited, waitFor } from './wait.ts';
+import { type EnableFlags, type Wish, wishOf } from './wish.ts';
 import { changeSpec, difference } from './write.ts';
-
-export interface EnableFlags extends RolloutFlags {
-  readonly encryption: 'wireguard' | 'ipsec';
-  readonly strict?: boolean;
-  readonly permissive?: boolean;
-  readonly scope?: 'pods' | 'nodes';
-  readonly nodes?: string;
-  readonly clusterPrefixes?: string;
-  readonly allowPartial?: boolean;
-  readonly dryRun?: boolean;
-}
 
 /** @throws CliError, KubeError */
 export async function enable(flags: EnableFlags, context: Context): Promise<void> {
   const timeout = timeoutOf(flags);
-  const wish = wishOf(flags);
-  const cluster = await RolloutCluster.open(flags, context);
+  // What needs no cluster to be wrong is told without one.
+  wishOf({ encryption: 'ipsec', ...flags }, { mesh: undefined });
+  const cluster = await RolloutCluster.open(flags, { timeout, context });
   try {
     const snapshot = await cluster.snapshot();
+    const wish = wishOf(flags, snapshot);
     if (flags.strict === true) await requireClusterPrefixes(cluster, snapshot, wish);
     keepScope(snapshot, wish);
     const unable = checkNodes(snapshot, wish, flags);
-    const changed = difference(wish, snapshot.mesh?.spec ?? {});
+    if (flags.wait !== true && movesTo(snapshot, wish.encryption) !== undefined) requireSettled(snapshot);
+    const changed = difference(asWritten(snapshot, wish), snapshot.mesh?.spec ?? {});
     const left = leftOut(snapshot, wish);
     if (flags.dryRun === true)
       return await finish(dryRun({ changed, unable, left, of: members(snapshot, wish) }), flags, context);
@@ -51,80 +47,10 @@ export async function enable(flags: EnableFlags, context: Context): Promise<void
   }
 }
 
-/** @throws CliError `USAGE` */
-function wishOf(flags: EnableFlags): Spec {
-  if (flags.strict === true && flags.permissive === true)
-    throw usageError('--strict and --permissive contradict each other');
-  const wish = {
-    encryption: flags.encryption,
-    ...(flags.strict === true ? { mode: 'strict' } : flags.permissive === true ? { mode: 'permissive' } : {}),
-    ...(flags.scope === undefined ? {} : { scope: flags.scope }),
-    ...(flags.nodes === undefined ? {} : { nodeSelector: selectorOf(flags.nodes) }),
-    ...(flags.clusterPrefixes === undefined
-      ? {}
-      : { clusterPrefixes: fromText('clusterPrefixes', flags.clusterPrefixes) }),
-  };
-  const parsed = specSchema.safeParse(wish);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const flag = issue?.path[0] === 'nodeSelector' ? '--nodes' : '--cluster-prefixes';
-  throw usageError(`${flag}: ${issue?.message ?? 'not understood'}`);
-}
-
-/** A variable that is empty in somebody's script is no wish for every node. @throws CliError `USAGE` */
-function selectorOf(text: string): unknown {
-  const selector = text === 'all' ? {} : fromText('nodeSelector', text);
-  if (typeof selector === 'object' && (text === 'all' || Object.keys(selector ?? {}).length > 0))
-    return selector;
-  throw usageError(`--nodes "${text}": expected labels like pool=blue,tier=web, or all`);
-}
-
-function fromText(path: string, text: string): unknown {
-  return FIELDS.find((field) => field.path === path)?.fromText(text);
-}
-
-async function requireClusterPrefixes(
-  cluster: RolloutCluster,
-  { mesh }: Snapshot,
-  wish: Spec,
-): Promise<void> {
-  const given = wish.clusterPrefixes ?? mesh?.spec.clusterPrefixes ?? [];
-  if (given.length > 0) return;
-  const seen = await proposeClusterPrefixes(cluster.client);
-  const proposal = seen.length === 0 ? 'the ranges of your pods' : seen.join(',');
-  throw new CliError(
-    `--strict needs the ranges that all pods come from; from what the Nodes have now: --cluster-prefixes ${proposal} (take the whole range that your CNI is set to, so that nodes to come are inside)`,
-    { code: 'CLUSTER_PREFIXES_MISSING', exitCode: EXIT.usage },
-  );
-}
-
-/** A door that is shut for hosts stops those that have not moved into the tunnel yet. @throws CliError `SCOPE_WHILE_STRICT` */
-function keepScope({ mesh }: Snapshot, wish: Spec): void {
-  const { scope = 'pods', mode, encryption = 'none' } = mesh?.spec ?? {};
-  if (encryption === 'none' || mode !== 'strict' || wish.mode === 'permissive') return;
-  if (wish.scope === undefined || wish.scope === scope) return;
-  throw new CliError(
-    `the scope cannot change behind shut doors without losing packets: sheath enable --permissive --scope ${wish.scope} --wait, then sheath enable --strict --wait`,
-    { code: 'SCOPE_WHILE_STRICT', exitCode: EXIT.wrong },
-  );
-}
-
-/** Who cannot take part. @throws CliError `NODES_UNABLE` unless that was allowed */
-function checkNodes(snapshot: Snapshot, wish: Spec, flags: EnableFlags): readonly Straggler[] {
-  const asWished = wished(snapshot, wish);
-  if (selected(asWished).length === 0)
-    throw usageError(
-      `no Node is selected${flags.nodes === undefined ? '' : ` by --nodes ${flags.nodes}`}: nothing would be encrypted`,
-    );
-  const unable = preflight(asWished, flags.encryption, flags.strict === true);
-  const stuck = unable.filter((straggler) => straggler.stuck);
-  if (stuck.length === 0 || flags.allowPartial === true || flags.dryRun === true) return unable;
-  const names = stuck.slice(0, 5).map(({ node, reason }) => `${node} ${reason}`);
-  const more = stuck.length > 5 ? `; and ${stuck.length - 5} more` : '';
-  throw new CliError(
-    `nothing was changed: ${names.join('; ')}${more}; mend that, leave them out with --nodes, or give --allow-partial`,
-    { code: 'NODES_UNABLE', exitCode: EXIT.wrong },
-  );
+/** With the generation that another driver comes with. */
+function asWritten(snapshot: Snapshot, wish: Wish): Spec {
+  const generation = movesTo(snapshot, wish.encryption);
+  return generation === undefined ? wish : { ...wish, generation };
 }
 
 interface DryRun {
@@ -168,58 +94,100 @@ async function ask({ changed, snapshot, left, flags }: Asked, context: Context):
 interface Work {
   readonly cluster: RolloutCluster;
   readonly snapshot: Snapshot;
-  readonly wish: Spec;
+  readonly wish: Wish;
   readonly unable: readonly Straggler[];
   readonly timeout: number;
   readonly flags: EnableFlags;
 }
 
+interface Step extends Work {
+  /** By `performance.now()`. */
+  readonly until: number;
+}
+
 async function carryOut(work: Work, context: Context): Promise<RolloutResult> {
   const { cluster, snapshot, wish, unable, flags, timeout } = work;
-  const until = performance.now() + timeout;
-  const wait = (kind: 'encrypted' | 'strict'): Promise<Waited> =>
-    waitFor(
-      cluster,
-      {
-        goal: { kind },
-        timeout: Math.max(0, until - performance.now()),
-        ableOnly: flags.allowPartial === true,
-      },
-      context,
-    );
+  // A person may have been asked meanwhile.
+  cluster.within(timeout);
+  const step = { ...work, until: performance.now() + timeout };
   const shutsLater = wish.mode === 'strict' && snapshot.mesh?.spec.mode !== 'strict';
   const first = shutsLater ? { ...wish, mode: snapshot.mesh?.spec.mode ?? ('permissive' as const) } : wish;
-  let changed = await changeSpec(cluster, snapshot, first);
-  const stuck = unable.filter((straggler) => straggler.stuck);
+  if (flags.wait === true) await untilSettled(step, context);
+  let changed = await changeSpec(cluster, await cluster.snapshot(), (now) => {
+    if (movesTo(now, wish.encryption) !== undefined) requireSettled(now);
+    return asWritten(now, first);
+  });
+  const goal = goalOf(await cluster.snapshot(), wish);
   if (shutsLater) {
-    const encrypted = await wait('encrypted');
+    const encrypted = await wait(step, goal, context);
     if (!encrypted.reached)
       return {
-        ...outcome(encrypted, stuck),
+        ...outcome(encrypted, unable),
         message: 'not strict: some nodes still send in clear, so no door was shut; the same command goes on',
         changed,
       };
     changed = { ...changed, ...(await changeSpec(cluster, await cluster.snapshot(), { mode: 'strict' })) };
   }
-  if (flags.wait !== true)
-    return {
-      message: `${flags.encryption} is enabled; 'sheath enable --wait' tells when all is encrypted`,
-      changed,
-      waiting: unable,
-    };
-  const waited = await wait(wish.mode === 'strict' ? 'strict' : 'encrypted');
-  const { done, total } = waited.progress;
-  const message = waited.reached
-    ? `encrypted: ${done} of ${total} Nodes${wish.mode === 'strict' ? ', doors shut' : ''}`
-    : `NOT all encrypted: ${done} of ${total} Nodes`;
-  return { ...outcome(waited, stuck), message: message + notCounted(waited.snapshot), changed };
+  if (flags.wait !== true) return { message: begun(goal, wish), changed, waiting: unable };
+  const moved = goal.kind === 'rotated' ? await wait(step, goal, context) : undefined;
+  if (moved?.reached === false || (moved !== undefined && wish.mode !== 'strict'))
+    return { ...outcome(moved, unable), message: movedMessage(moved, goal, wish), changed };
+  const waited = await wait(step, { kind: wish.mode === 'strict' ? 'strict' : 'encrypted' }, context);
+  return { ...outcome(waited, unable), message: encryptedMessage(waited, wish), changed };
 }
 
-function outcome({ reached, took, progress }: Waited, stuck: readonly Straggler[]) {
+/** What is under way ends before another driver comes. */
+async function untilSettled(step: Step, context: Context): Promise<void> {
+  const { cluster, wish } = step;
+  const snapshot = await cluster.snapshot();
+  if (snapshot.mesh?.spec.encryption === 'none' || movesTo(snapshot, wish.encryption) === undefined) return;
+  try {
+    requireSettled(snapshot);
+  } catch {
+    context.err.write('a rotation is under way: waiting for its end first\n');
+    await wait(step, { kind: 'rotated', generation: newest(snapshot) }, context);
+  }
+}
+
+/** Of a cluster that is on its way to another driver: that it is there. Whoever began that. */
+function goalOf(snapshot: Snapshot, { encryption: driver }: Wish): Goal {
+  const records = selected(snapshot).map(({ record }) => record);
+  const found = rotation({ records, wanted: snapshot.mesh?.spec.generation, driver });
+  return found?.fromDriver !== undefined && found.fromDriver !== found.toDriver
+    ? { kind: 'rotated', generation: found.to, driver }
+    : { kind: 'encrypted' };
+}
+
+function wait({ cluster, flags, until }: Step, goal: Goal, context: Context): Promise<Waited> {
+  const timeout = Math.max(0, until - performance.now());
+  return waitFor(cluster, { goal, timeout, ableOnly: flags.allowPartial === true }, context);
+}
+
+function begun(goal: Goal, { encryption }: Wish): string {
+  return goal.kind === 'rotated'
+    ? `moving to ${encryption}, generation ${goal.generation}; the same command with --wait, or 'sheath status --cluster', tells how far it is`
+    : `${encryption} is enabled; 'sheath enable --wait' tells when all is encrypted`;
+}
+
+function movedMessage({ reached, progress, snapshot }: Waited, goal: Goal, { encryption }: Wish): string {
+  const { done, total, stragglers, rotation: found } = progress;
+  const where = `${encryption}${goal.kind === 'rotated' ? `, generation ${goal.generation}` : ''}`;
+  if (!reached)
+    return `NOT yet moved to ${where}: ${done} of ${total} Nodes; it goes on in the cluster${wayPast(stragglers)}${notCounted(snapshot)}`;
+  if (found?.partial === true)
+    return `moved to ${where}: ${done} of ${total} Nodes; they hold both generations, and what the others send and get stays encrypted on ${found.from} (${found.fromDriver})${notCounted(snapshot)}`;
+  return `moved to ${where}: ${total} Nodes, the old keys are withdrawn${notCounted(snapshot)}`;
+}
+
+function encryptedMessage({ reached, progress: { done, total }, snapshot }: Waited, { mode }: Wish): string {
+  const message = reached
+    ? `encrypted: ${done} of ${total} Nodes${mode === 'strict' ? ', doors shut' : ''}`
+    : `NOT all encrypted: ${done} of ${total} Nodes`;
+  return message + notCounted(snapshot);
+}
+
+function outcome({ reached, took, progress }: Waited, unable: readonly Straggler[]) {
   const named = new Set(progress.stragglers.map(({ node }) => node));
-  return {
-    reached,
-    took,
-    waiting: [...progress.stragglers, ...stuck.filter(({ node }) => !named.has(node))],
-  };
+  const stuck = unable.filter((straggler) => straggler.stuck && !named.has(straggler.node));
+  return { reached, took, waiting: [...progress.stragglers, ...stuck] };
 }

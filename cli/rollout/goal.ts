@@ -1,13 +1,6 @@
 /** What a rollout waits for, judged from what Nodes published. Pure. */
-import {
-  notEncrypted,
-  notInMode,
-  notOff,
-  type Rotation,
-  rotation,
-  type Straggler,
-  unable,
-} from '../../mesh/progress.ts';
+import { type Driver, notEncrypted, notInMode, notOff, type Straggler, unable } from '../../mesh/progress.ts';
+import { type Rotation, rotation } from '../../mesh/rotation-progress.ts';
 import { type RolloutNode, type Snapshot, selected } from './cluster.ts';
 
 export type Goal =
@@ -18,7 +11,12 @@ export type Goal =
   /** No node holds keys, and every door is open. */
   | { readonly kind: 'off' }
   /** All are on this generation, and the older ones are withdrawn. */
-  | { readonly kind: 'rotated'; readonly generation: number };
+  | {
+      readonly kind: 'rotated';
+      readonly generation: number;
+      /** What it is made with, where that is what is waited for. */
+      readonly driver?: Driver;
+    };
 
 export interface Progress {
   readonly done: number;
@@ -29,18 +27,21 @@ export interface Progress {
 }
 
 export interface JudgeOptions {
-  /** Nodes that are able to take part only. */
+  /** Nodes that are able to take part only; a rotation is done when they have a key of the new generation. */
   readonly ableOnly: boolean;
 }
 
 export function judge(snapshot: Snapshot, goal: Goal, { ableOnly }: JudgeOptions): Progress {
   const driver = snapshot.mesh?.spec.encryption === 'ipsec' ? 'ipsec' : 'wireguard';
   const passOver = snapshot.mesh?.spec.rotation?.passOver ?? [];
-  const all = goal.kind === 'off' ? snapshot.nodes : selected(snapshot);
-  const nodes = all.filter(
-    (node) => !passOver.includes(node.name) && !(ableOnly && unable(node, driver)?.stuck === true),
+  const all = (goal.kind === 'off' ? snapshot.nodes : selected(snapshot)).filter(
+    ({ name }) => !passOver.includes(name),
   );
-  if (goal.kind === 'rotated') return judgeRotation(snapshot, nodes, goal.generation);
+  if (goal.kind === 'rotated') return judgeRotation(snapshot, all, { ...goal, ableOnly });
+  // Who has keys takes part already, with whichever driver.
+  const nodes = all.filter(
+    (node) => !ableOnly || node.record.generations.length > 0 || unable(node, driver)?.stuck !== true,
+  );
   const wanted = snapshot.mesh?.metadata.generation ?? 0;
   const judged = nodes.map((node) => behind(node, wanted) ?? judgeNode(node, goal.kind, driver));
   const stragglers = judged.filter((straggler) => straggler !== undefined);
@@ -50,7 +51,7 @@ export function judge(snapshot: Snapshot, goal: Goal, { ableOnly }: JudgeOptions
 function judgeNode(
   node: RolloutNode,
   kind: Exclude<Goal['kind'], 'rotated'>,
-  driver: 'wireguard' | 'ipsec',
+  driver: Driver,
 ): Straggler | undefined {
   if (kind === 'off') return notOff(node);
   return notEncrypted(node, driver) ?? (kind === 'strict' ? notInMode(node, 'strict') : undefined);
@@ -69,22 +70,25 @@ function behind({ name: node, record }: RolloutNode, wanted: number): Straggler 
   };
 }
 
-function judgeRotation({ mesh }: Snapshot, nodes: readonly RolloutNode[], generation: number): Progress {
+function judgeRotation(
+  { mesh }: Snapshot,
+  nodes: readonly RolloutNode[],
+  { generation, ableOnly }: Extract<Goal, { kind: 'rotated' }> & JudgeOptions,
+): Progress {
+  const { generation: wished = 0, encryption = 'none' } = mesh?.spec ?? {};
   const found = rotation({
     records: nodes.map(({ record }) => record),
-    wanted: Math.max(generation, mesh?.spec.generation ?? 0),
+    wanted: Math.max(generation, wished),
+    ...(encryption === 'none' ? {} : { driver: encryption }),
   });
   const total = nodes.filter(({ record }) => record.generations.length > 0).length;
   if (found === undefined) return { done: total, total, stragglers: [] };
+  if (ableOnly && found.partial) return { done: found.published, total, stragglers: [], rotation: found };
   return { done: found.withdrawn, total, stragglers: found.stragglers, rotation: found };
 }
 
 /** Who cannot take part, or says nothing: to be looked at before anything is changed. */
-export function preflight(
-  snapshot: Snapshot,
-  driver: 'wireguard' | 'ipsec',
-  strict: boolean,
-): readonly Straggler[] {
+export function preflight(snapshot: Snapshot, driver: Driver, strict: boolean): readonly Straggler[] {
   return selected(snapshot).flatMap((node) => {
     const found = unable(node, driver);
     if (found !== undefined) return [found];

@@ -3,6 +3,7 @@ import { KubeError } from '../../operator/kube/errors.ts';
 import type { Context } from '../context.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { RolloutCluster, type Snapshot } from './cluster.ts';
+import { newest, underWay } from './generation.ts';
 import { judge } from './goal.ts';
 import { type RolloutFlags, timeoutOf } from './options.ts';
 import { notCounted, passOver, wayPast } from './pass-over.ts';
@@ -16,7 +17,7 @@ export interface RotateFlags extends RolloutFlags {
 /** @throws CliError, KubeError */
 export async function rotate(flags: RotateFlags, context: Context): Promise<void> {
   const timeout = timeoutOf(flags);
-  const cluster = await RolloutCluster.open(flags, context);
+  const cluster = await RolloutCluster.open(flags, { timeout, context });
   try {
     const until = performance.now() + timeout;
     const work = { cluster, flags, until };
@@ -92,31 +93,12 @@ async function begin(work: Work, context: Context): Promise<number> {
   }
 }
 
-/** What is wanted, or held already where the resource was made anew: by several, for what is written here is never lowered again. */
-function newest({ mesh, nodes }: Snapshot): number {
-  const holders = nodes.filter(({ record }) => record.generations.length > 0);
-  const held = holders.flatMap(({ record }) => record.generations.map(({ number }) => number));
-  const counts = Map.groupBy(held, (number) => number);
-  const most = Math.max(0, ...Array.from(counts.values(), (times) => times.length));
-  const common = [...counts].filter(([, times]) => times.length === most).map(([number]) => number);
-  if (most === 1 && holders.length > 1) return mesh?.spec.generation ?? 1;
-  return Math.max(mesh?.spec.generation ?? 1, ...common);
-}
-
 function requireEnabled({ mesh }: Snapshot) {
   if (mesh !== undefined && (mesh.spec.encryption ?? 'none') !== 'none') return mesh;
   throw new CliError("encryption is off, so there are no keys to change: see 'sheath enable --help'", {
     code: 'NOT_ENABLED',
     exitCode: EXIT.wrong,
   });
-}
-
-function underWay(first: { readonly node: string; readonly reason: string } | undefined): CliError {
-  const who = first === undefined ? '' : `: ${first.node} ${first.reason}`;
-  return new CliError(
-    `a rotation is still under way${who}; --wait begins after it, and --pass-over NODE goes on without one that is dead`,
-    { code: 'ROTATION_UNDER_WAY', exitCode: EXIT.wrong },
-  );
 }
 
 function wait({ cluster, until }: Work, generation: number, context: Context): Promise<Waited> {

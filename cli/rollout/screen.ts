@@ -1,5 +1,6 @@
 /** The progress of a rollout on stderr: redrawn in place on a terminal, a line for each change elsewhere. */
 import type { Straggler } from '../../mesh/progress.ts';
+import { type Rotation, wayOf } from '../../mesh/rotation-progress.ts';
 import { type Context, painter } from '../context.ts';
 import { printable } from '../format/table.ts';
 import { textWidth, wrap } from '../format/text.ts';
@@ -91,17 +92,11 @@ export function progressLines(progress: Progress, goal: Goal, { width, paint }: 
   return [...heads, ...shown, ...(more > 0 ? [`  and ${more} more`] : [])];
 }
 
-function rotationBars({
-  from,
-  to,
-  total,
-  published,
-  switched,
-  withdrawn,
-}: NonNullable<Progress['rotation']>): string[] {
+function rotationBars(rotation: Rotation): string[] {
+  const { total, published, switched, withdrawn } = rotation;
   const line = (name: string, at: number) => `  ${name.padEnd(26)}${bar(at, total)} ${at}/${total}`;
   return [
-    `generation ${from} to ${to}`,
+    wayOf(rotation).replace(/^from /, ''),
     line('published', published),
     // A node switches as soon as it is established with every peer: only its agent could tell the one from the other.
     line('established and switched', switched),

@@ -24,7 +24,7 @@ export interface UninstallFlags extends RolloutFlags {
 /** @throws CliError, KubeError */
 export async function uninstall(flags: UninstallFlags, context: Context): Promise<void> {
   const timeout = timeoutOf(flags);
-  const cluster = await RolloutCluster.open(flags, context);
+  const cluster = await RolloutCluster.open(flags, { timeout, context });
   try {
     const snapshot = await snapshotIfInstalled(cluster);
     if (flags.yes !== true)

@@ -15,6 +15,8 @@ export interface WaitOptions extends JudgeOptions {
 }
 
 const PERIOD = 500;
+/** Milliseconds that a look may take, though all the time was used up before. */
+const ONE_LOOK = 1000;
 
 export interface Waited {
   readonly reached: boolean;
@@ -32,6 +34,7 @@ export async function waitFor(
 ): Promise<Waited> {
   // A clock that is set while we wait must not end the waiting.
   const startedAt = performance.now();
+  cluster.within(Math.max(options.timeout, ONE_LOOK));
   const screen = new Screen(context, options.goal);
   let last: { snapshot: Snapshot; progress: Progress } | undefined;
   try {
@@ -67,7 +70,8 @@ async function lookOnce(
     screen.show(progress, cluster.trouble?.message);
     return { snapshot, progress };
   } catch (error) {
-    if (!(error instanceof KubeError) || explain(error).exitCode !== EXIT.unreachable) throw error;
+    const away = (error instanceof KubeError || error instanceof CliError) && explain(error);
+    if (away === false || away.exitCode !== EXIT.unreachable) throw error;
     screen.trouble(error.message);
     return undefined;
   }
@@ -76,7 +80,7 @@ async function lookOnce(
 function requireGoingOn({ signal }: Context, goal: Goal): void {
   if (!signal.aborted) return;
   throw new CliError(
-    goal.kind === 'rotated'
+    goal.kind === 'rotated' && goal.driver === undefined
       ? `stopped waiting; the rotation to generation ${goal.generation} goes on in the cluster: see 'sheath status --cluster'; 'sheath rotate' again would be one more`
       : 'stopped waiting; what was begun goes on in the cluster: see kubectl get encryptionmesh, or the same command again',
     { code: 'INTERRUPTED', exitCode: EXIT.wrong },

@@ -7,23 +7,43 @@ import type { RolloutCluster, Snapshot } from './cluster.ts';
 /** The fields of `wish` that are not so in `spec`. Lists and selectors count as wholes. */
 export function difference(wish: Spec, spec: Spec): Readonly<Record<string, unknown>> {
   const has: Readonly<Record<string, unknown>> = spec;
-  return Object.fromEntries(
-    Object.entries(wish).filter(
-      ([field, value]) => JSON.stringify(value ?? undefined) !== JSON.stringify(has[field]),
-    ),
+  const { ipsec, ...fields } = wish;
+  const changed = Object.entries(fields).filter(([field, value]) => isOther(value, has[field]));
+  const settings = Object.entries(ipsecPatch(ipsec, spec.ipsec)).filter(([field, value]) =>
+    isOther(value, spec.ipsec?.[field as keyof typeof spec.ipsec]),
   );
+  return Object.fromEntries([
+    ...changed,
+    ...(settings.length === 0 ? [] : [['ipsec', Object.fromEntries(settings)]]),
+  ]);
+}
+
+function isOther(value: unknown, has: unknown): boolean {
+  return JSON.stringify(value ?? undefined) !== JSON.stringify(has);
+}
+
+/** Lists that are written win over a profile: whoever names a profile takes them away. */
+function ipsecPatch(wish: Spec['ipsec'], has: Spec['ipsec']): Readonly<Record<string, unknown>> {
+  const lists = (['ikeProposals', 'espProposals'] as const).filter((field) => has?.[field] !== undefined);
+  const gone = wish?.profile === undefined ? [] : lists.map((field) => [field, null] as const);
+  return { ...Object.fromEntries(gone), ...wish };
 }
 
 const TRIES = 5;
 
-/** Returns what was changed; empty when it was so already. @throws KubeError; CliError `CONFLICT` */
+/**
+ * Returns what was changed; empty when it was so already.
+ * @param wishOf what is wished of the cluster as it is: asked again where somebody else was faster
+ * @throws KubeError; CliError `CONFLICT`; what `wishOf` does
+ */
 export async function changeSpec(
   cluster: RolloutCluster,
   seen: Snapshot,
-  wish: Spec,
+  wishOf: Spec | ((snapshot: Snapshot) => Spec),
 ): Promise<Readonly<Record<string, unknown>>> {
   let snapshot = seen;
   for (let tries = 0; tries < TRIES; tries += 1) {
+    const wish = typeof wishOf === 'function' ? wishOf(snapshot) : wishOf;
     const changed = difference(wish, snapshot.mesh?.spec ?? {});
     if (Object.keys(changed).length === 0) return {};
     try {
@@ -41,7 +61,9 @@ export async function changeSpec(
 }
 
 /** A merge patch merges mappings: a selector is replaced whole only when its former parts are taken away by name. */
-function replacing(wish: Spec, spec: Spec | undefined): Record<string, unknown> {
+function replacing(wished: Spec, spec: Spec | undefined): Record<string, unknown> {
+  const { ipsec, ...fields } = wished;
+  const wish = { ...fields, ...(ipsec === undefined ? {} : { ipsec: ipsecPatch(ipsec, spec?.ipsec) }) };
   if (wish.nodeSelector === undefined) return wish;
   const { matchLabels = {}, matchExpressions } = spec?.nodeSelector ?? {};
   const gone = Object.fromEntries(Object.keys(matchLabels).map((label) => [label, null]));

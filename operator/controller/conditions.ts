@@ -1,5 +1,6 @@
 /** The conditions of the resource, each with a reason that a person can act on. */
 import type { Straggler } from '../../mesh/progress.ts';
+import { wayOf } from '../../mesh/rotation-progress.ts';
 import type { Condition } from '../config/resource.ts';
 import { parseDuration } from '../config/values.ts';
 import { driverOf, type Facts, rfc3339 } from './facts.ts';
@@ -60,17 +61,29 @@ function ready(facts: Facts): Judged {
   if (total === 0) return no('NoNodes', 'spec.nodeSelector selects no Node');
   if (waiting.length > 0) return no('NodesWaiting', waitsFor(waiting));
   if (doors.length > 0) return no(mesh.wish.mode === 'strict' ? 'DoorsOpen' : 'DoorsShut', waitsFor(doors));
+  if (facts.rotation?.partial === true) return no('NodesUnable', list(facts.rotation.stragglers));
   return yes('AsSpecified', `${count(total, 'node')} encrypted, mode ${mesh.wish.mode ?? 'permissive'}`);
 }
 
-function encrypted({ mesh, total, encrypted: done, waiting }: Facts): Judged {
+function encrypted(facts: Facts): Judged {
+  const { mesh, total, encrypted: done, waiting } = facts;
   if (mesh.invalid !== undefined) return unknown();
   if (driverOf(mesh) === 'none')
     return no('Disabled', done === 0 ? 'encryption is off' : `${count(done, 'node')} still encrypted`);
   if (total === 0) return no('NoNodes', 'spec.nodeSelector selects no Node');
   return done === total
-    ? yes('AllNodes', `${done} of ${count(total, 'node')} send nothing in clear to each other`)
+    ? yes(
+        'AllNodes',
+        `${done} of ${count(total, 'node')} send nothing in clear to each other${byDriver(facts)}`,
+      )
     : no('SomeNodes', `${done} of ${count(total, 'node')}; ${waitsFor(waiting)}`);
+}
+
+/** As the end of a sentence. */
+function byDriver({ driver, generation, rotation }: Facts): string {
+  if (driver === undefined || generation === undefined) return '';
+  if (rotation?.partial !== true) return `, by ${driver}`;
+  return `, by ${rotation.toDriver} where both can, else by ${driver}: ${list(rotation.stragglers)}`;
 }
 
 function rotating({ mesh, rotation, generation }: Facts): Judged {
@@ -79,26 +92,36 @@ function rotating({ mesh, rotation, generation }: Facts): Judged {
     return generation === undefined
       ? no('NoKeys', 'no node sends on any generation')
       : no('Settled', `all nodes with keys are on generation ${generation}`);
-  const { from, to, total, published, switched, withdrawn, stragglers } = rotation;
+  const { total, published, switched, withdrawn, stragglers, partial } = rotation;
+  if (partial)
+    return yes(
+      'Partial',
+      `${wayOf(rotation)}: all ${published} of ${total} that can have a key of the new one, and hold the old one for ${list(stragglers)}; it ends, and the next can begin, when these can, are deleted, or are left out with spec.nodeSelector`,
+    );
   const phase = published < total ? 'Publishing' : switched < total ? 'Switching' : 'Withdrawing';
   const counts = `${published} of ${total} published, ${switched} switched, ${withdrawn} withdrawn`;
-  return yes(phase, `from generation ${from} to ${to}: ${counts}; ${waitsFor(stragglers)}`);
+  return yes(phase, `${wayOf(rotation)}: ${counts}; ${waitsFor(stragglers)}`);
 }
 
 /** Whether a person has to do something. */
 function degraded(facts: Facts): Judged {
   const { mesh, waiting, rotation, rotationStatus } = facts;
   if (mesh.invalid !== undefined) return { ...invalid(mesh.invalid), status: 'True' };
-  const stuck = waiting.filter((straggler) => straggler.stuck);
+  const stuck = [...waiting, ...(rotation?.stragglers ?? [])].filter((straggler) => straggler.stuck);
   if (stuck.length > 0) return yes('NodesUnable', list(stuck));
   if (waiting.length > 0 && waitsTooLong(facts))
     return yes('NodesWaiting', `${list(waiting)}; ${wayOut(facts)}`);
   if (rotation !== undefined && isHeldUp(facts))
     return yes(
       'RotationHeldUp',
-      `from generation ${rotation.from} to ${rotation.to}, since ${rotationStatus?.startedAt}: ${list(rotation.stragglers)}; who stays away is passed over with 'sheath rotate --pass-over ${rotation.stragglers[0]?.node}'`,
+      `${wayOf(rotation)}, since ${rotationStatus?.startedAt}: ${list(rotation.stragglers)}; who stays away is passed over with 'sheath rotate --pass-over ${rotation.stragglers[0]?.node}'`,
     );
   if (facts.ahead.length > 0) return yes('NodesAhead', list(facts.ahead));
+  if (facts.forgotten.length > 0)
+    return yes(
+      'NodesPassedOver',
+      `${names(facts.forgotten)} well again, and still in spec.rotation.passOver: others rotate and switch off without waiting; count all again with 'sheath rotate --pass-over none'`,
+    );
   return behind(facts) ?? no('AsExpected', 'nothing needs a person');
 }
 
@@ -140,6 +163,13 @@ function list(stragglers: readonly Straggler[]): string {
   const shown = stragglers.slice(0, NAMED).map(({ node, reason }) => `${node}: ${reason}`);
   const more = stragglers.length - shown.length;
   return more > 0 ? `${shown.join('; ')}; and ${more} more` : shown.join('; ');
+}
+
+/** `n1 is`, `n1, n2 are`. */
+function names(all: readonly string[]): string {
+  const shown = all.slice(0, NAMED).join(', ');
+  const more = all.length > NAMED ? ` and ${all.length - NAMED} more` : '';
+  return `${shown}${more} ${all.length === 1 ? 'is' : 'are'}`;
 }
 
 function invalid(message: string): Judged {

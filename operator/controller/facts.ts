@@ -1,12 +1,6 @@
 /** What the status is judged by, from the resource and what the nodes published. */
-import {
-  notEncrypted,
-  notInMode,
-  notOff,
-  type Rotation,
-  rotation,
-  type Straggler,
-} from '../../mesh/progress.ts';
+import { type Driver, notEncrypted, notInMode, notOff, type Straggler } from '../../mesh/progress.ts';
+import { driverOf as driverOfGeneration, type Rotation, rotation } from '../../mesh/rotation-progress.ts';
 import type { Mode } from '../../mesh/types.ts';
 import type { MeshStatus, NodeReason, RotationStatus } from '../config/resource.ts';
 import { selects } from '../config/selector.ts';
@@ -33,11 +27,16 @@ export interface Facts extends StatusInput {
   readonly doors: readonly Straggler[];
   readonly rotation: Rotation | undefined;
   readonly rotationStatus: RotationStatus | undefined;
+  /** In force: the newest that all who are encrypted send on. */
   readonly generation: number | undefined;
+  /** Of that generation. */
+  readonly driver: Driver | undefined;
   /** The newest generation that several nodes hold, or the only one that has keys: one node's word moves nobody. */
   readonly held: number | undefined;
   /** Who holds a generation beyond that and beyond what is wished. */
   readonly ahead: readonly Straggler[];
+  /** Who is well again, and whom nobody waits for all the same. */
+  readonly forgotten: readonly string[];
 }
 
 /** How many are named. */
@@ -52,7 +51,10 @@ export function factsOf(input: StatusInput): Facts {
   const selected = new Set(driver === 'none' ? nodes : members);
   const waiting = nodes.flatMap((node) => (selected.has(node) ? wants(node) : leaving(node)) ?? []);
   const holders = driver === 'none' ? [] : holdersOf(mesh, members);
-  const found = rotation({ records: holders.map(({ record }) => record), wanted: mesh.wish.generation });
+  const records = holders.map(({ record }) => record);
+  const wanted = mesh.wish.generation;
+  const found = rotation({ records, wanted, ...(driver === 'none' ? {} : { driver }) });
+  const generation = driver === 'none' ? undefined : commonGeneration(holdersOf(mesh, encrypted));
   const mode = mesh.wish.mode ?? 'permissive';
   return {
     ...input,
@@ -62,9 +64,11 @@ export function factsOf(input: StatusInput): Facts {
     doors: driver === 'none' ? [] : encrypted.flatMap((node) => wrongDoor(node, mode) ?? []),
     rotation: found,
     rotationStatus: found === undefined ? undefined : rotationStatus(found, input),
-    generation: driver === 'none' ? undefined : commonGeneration(holdersOf(mesh, encrypted)),
+    generation,
+    driver: generation === undefined ? undefined : driverOfGeneration(records, generation),
     held: newestHeld(holders),
-    ahead: aheadOf(holders, Math.max(mesh.wish.generation ?? 1, newestHeld(holders) ?? 0)),
+    ahead: aheadOf(holders, Math.max(wanted ?? 1, newestHeld(holders) ?? 0)),
+    forgotten: found === undefined && generation !== undefined ? forgotten(mesh, members, generation) : [],
   };
 }
 
@@ -95,6 +99,26 @@ export function encryptedNodes({ mesh, nodes }: Pick<StatusInput, 'mesh' | 'node
   return membersOf(mesh, nodes).filter((node) => notEncrypted(node, driver) === undefined);
 }
 
+/**
+ * Its agent acts on the spec that passes it over, so it lives; and it sends on what all others do.
+ */
+function forgotten(
+  { wish, metadata }: SeenMesh,
+  members: readonly ClusterNode[],
+  generation: number,
+): readonly string[] {
+  const passOver = wish.rotation?.passOver ?? [];
+  return members
+    .filter(
+      ({ name, record: { sending, agent } }) =>
+        passOver.includes(name) &&
+        sending.length === 1 &&
+        sending[0] === generation &&
+        (agent?.observedGeneration ?? 0) >= (metadata.generation ?? 1),
+    )
+    .map(({ name }) => name);
+}
+
 /** Who does not say has an open one: agents that know of doors say so. */
 function wrongDoor({ record }: ClusterNode, mode: Mode): Straggler | undefined {
   return mode === 'permissive' && record.agent?.mode === undefined ? undefined : notInMode({ record }, mode);
@@ -109,11 +133,13 @@ function leaving(node: ClusterNode): Straggler | undefined {
 }
 
 function rotationStatus(found: Rotation, { previous, now }: StatusInput): RotationStatus {
-  const { from, to, total, published, switched, withdrawn, stragglers } = found;
+  const { from, to, fromDriver, toDriver, total, published, switched, withdrawn, stragglers } = found;
   const before = previous?.rotation;
   return {
     from,
     to,
+    ...(fromDriver === undefined ? {} : { fromDriver }),
+    ...(toDriver === undefined ? {} : { toDriver }),
     startedAt: before?.to === to ? before.startedAt : rfc3339(now),
     published,
     switched,

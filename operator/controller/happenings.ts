@@ -1,5 +1,6 @@
 /** What is worth an Event, from what was said before and what is said now. */
 import { notEncrypted, notOff } from '../../mesh/progress.ts';
+import { wayOf } from '../../mesh/rotation-progress.ts';
 import { type Condition, GROUP, type MeshStatus, RESOURCE_NAME, VERSION } from '../config/resource.ts';
 import type { EventAbout, SaidEvent } from '../kube/events.ts';
 import { conditionOf } from './conditions.ts';
@@ -55,13 +56,13 @@ function rotations({ mesh, previous, status, now }: Turned): readonly SaidEvent[
           normal(
             about,
             'RotationCompleted',
-            `all ${before.total} nodes rotated from generation ${before.from} to ${before.to}, in ${minutes(now - Date.parse(before.startedAt))}`,
+            `all ${before.total} nodes rotated ${wayOf(before)}, in ${minutes(now - Date.parse(before.startedAt))}`,
           ),
         ]
       : [];
   const began =
     after !== undefined && after.to !== before?.to
-      ? [normal(about, 'RotationStarted', `the keys rotate from generation ${after.from} to ${after.to}`)]
+      ? [normal(about, 'RotationStarted', `the keys rotate ${wayOf(after)}`)]
       : [];
   return [...ended, ...began];
 }

@@ -13,7 +13,7 @@ export interface ClusterNode extends NodeOnItsWay {
 }
 
 /** Nearly all nodes say the same: equal values are one, so that a comparison is one too. */
-const generations = new Pool<readonly { readonly number: number }[]>();
+const generations = new Pool<ProgressRecord['generations']>();
 const sendings = new Pool<readonly number[]>();
 const agents = new Pool<NonNullable<ProgressRecord['agent']>>();
 const texts = new Pool<string>();
@@ -32,7 +32,7 @@ export function keepNode(object: unknown): ClusterNode | undefined {
     os: labels['kubernetes.io/os'],
     record: {
       name,
-      generations: generations.shared(held.map(({ number }) => ({ number }))),
+      generations: generations.shared(held.map(({ number, driver }) => ({ number, driver }))),
       sending: sendings.shared(sending),
       ...(agent === undefined ? {} : { agent: agents.shared(agent) }),
     },

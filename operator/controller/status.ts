@@ -15,6 +15,7 @@ export function meshStatus(input: StatusInput): MeshStatus {
   return {
     ...observedGeneration,
     ...(facts.generation === undefined ? {} : { generation: facts.generation }),
+    ...(facts.driver === undefined ? {} : { driver: facts.driver }),
     nodes: {
       total: facts.total,
       encrypted: facts.encrypted,

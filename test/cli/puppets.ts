@@ -8,6 +8,8 @@ import { kubeconfigFor } from './fake-api.ts';
 
 export interface Puppet {
   readonly generations: readonly number[];
+  /** Those of them that are not WireGuard's. */
+  readonly ipsec?: readonly number[];
   readonly sending: readonly number[];
   readonly mode?: 'permissive' | 'strict';
   readonly cannot?: readonly string[];
@@ -60,7 +62,7 @@ export class Puppets {
 
   /** What the agent there says; undefined: no agent. */
   async says(name: string, puppet: Puppet): Promise<void> {
-    const { generations, sending, mode = 'permissive', cannot = [] } = puppet;
+    const { generations, sending, mode = 'permissive', cannot = [], ipsec = [] } = puppet;
     const annotations = {
       'sheath.dev/agent': JSON.stringify({ version: '0.1.0', mode, cannot }),
       'sheath.dev/generations':
@@ -69,9 +71,10 @@ export class Puppets {
           : JSON.stringify(
               generations.map((generation) => ({
                 generation,
-                driver: 'wireguard',
                 publicKey: Buffer.alloc(32, generation).toString('base64'),
-                port: 51830 + (generation % 2),
+                ...(ipsec.includes(generation)
+                  ? { driver: 'ipsec' }
+                  : { driver: 'wireguard', port: 51830 + (generation % 2) }),
               })),
             ),
       'sheath.dev/sending': sending.length === 0 ? null : sending.join(','),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { notEncrypted, notInMode, notOff, rotation, unable } from '../../mesh/progress.ts';
+import { notEncrypted, notInMode, notOff, unable } from '../../mesh/progress.ts';
+import { rotation } from '../../mesh/rotation-progress.ts';
 import type { AgentFacts, NodeRecord } from '../../mesh/types.ts';
 import { key } from './fixtures.ts';
 
@@ -73,7 +74,17 @@ describe('how far a cluster is, told by its records', () => {
     const found = rotation({ records, wanted: 8 });
     assert.ok(found);
     const { stragglers, ...counts } = found;
-    assert.deepEqual(counts, { from: 7, to: 8, total: 4, published: 3, switched: 2, withdrawn: 1 });
+    assert.deepEqual(counts, {
+      from: 7,
+      to: 8,
+      fromDriver: 'wireguard',
+      toDriver: 'wireguard',
+      total: 4,
+      published: 3,
+      switched: 2,
+      withdrawn: 1,
+      partial: false,
+    });
     assert.deepEqual(
       stragglers.map(({ node }) => node),
       ['n4', 'n3', 'n2'],
@@ -84,6 +95,59 @@ describe('how far a cluster is, told by its records', () => {
     const records = [record('n1', [8], [8]), record('n2', [7], [7])];
     assert.equal(rotation({ records, wanted: 8, passOver: ['n2'] }), undefined);
     assert.equal(rotation({ records, wanted: 8 })?.stragglers[0]?.node, 'n2');
+  });
+
+  describe('to another driver', () => {
+    const moved = (name: string, sending: readonly number[]): NodeRecord => ({
+      ...record(name, [1], sending),
+      generations: [
+        ...record(name, [1], []).generations,
+        { number: 2, driver: 'ipsec', publicKey: key(`${name} 2`) },
+      ],
+    });
+    const unableNode = {
+      ...record('n3', [1], [1]),
+      agent: { ...FACTS, cannot: ['ipsec: no charon; install strongSwan'] },
+    };
+    const wish = { wanted: 2, driver: 'ipsec' } as const;
+
+    it('says from which to which, also before anybody has a key', () => {
+      const records = [record('n1', [1], [1]), record('n2', [1], [1])];
+      const found = rotation({ records, ...wish });
+      assert.deepEqual([found?.fromDriver, found?.toDriver, found?.partial], ['wireguard', 'ipsec', false]);
+      assert.equal(rotation({ records, wanted: 2 })?.toDriver, undefined);
+    });
+
+    it('is partial when all that can have a key; only those that cannot are behind then', () => {
+      const found = rotation({ records: [moved('n1', [1, 2]), moved('n2', [1, 2]), unableNode], ...wish });
+      assert.equal(found?.partial, true);
+      assert.deepEqual(found?.stragglers, [
+        {
+          node: 'n3',
+          stuck: true,
+          reason: 'cannot do ipsec: no charon; install strongSwan; it stays on generation 1 (wireguard)',
+        },
+      ]);
+    });
+
+    it('is not partial while one that can has none', () => {
+      const records = [moved('n1', [1, 2]), record('n2', [1], [1]), unableNode];
+      const found = rotation({ records, ...wish });
+      assert.equal(found?.partial, false);
+      assert.deepEqual(
+        found?.stragglers.map(({ node, stuck }) => [node, stuck]),
+        [
+          ['n2', false],
+          ['n3', true],
+          ['n1', false],
+        ],
+      );
+    });
+
+    it('does not keep one waiting that cannot have a driver which is not wanted', () => {
+      const records = [record('n1', [2], [2]), unableNode];
+      assert.equal(rotation({ records, wanted: 2, driver: 'wireguard' })?.stragglers[0]?.stuck, false);
+    });
   });
 
   it('believes most nodes, not the one with the highest number', () => {

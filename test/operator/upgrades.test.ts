@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { call } from '../../lab/api-client.ts';
-import { rotation } from '../../mesh/progress.ts';
 import { parseRecord } from '../../mesh/record.ts';
+import { rotation } from '../../mesh/rotation-progress.ts';
 import { MESH } from '../../operator/config/resource.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import { key } from '../mesh/fixtures.ts';

@@ -5,6 +5,8 @@ import { type ClusterNode, keepNode } from '../../../operator/controller/node.ts
 
 export interface NodeOptions {
   readonly held?: readonly number[];
+  /** Those of them that are not WireGuard's. */
+  readonly ipsec?: readonly number[];
   readonly sending?: readonly number[];
   readonly agent?: object | null;
   readonly labels?: Readonly<Record<string, string>>;
@@ -13,12 +15,18 @@ export interface NodeOptions {
 const KEY = 'AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=';
 
 /** Annotations of a node that holds and sends so; `agent: null`: none says anything. */
-export function annotations({ held = [], sending = held, agent = {} }: NodeOptions): Record<string, string> {
+export function annotations({
+  held = [],
+  ipsec = [],
+  sending = held,
+  agent = {},
+}: NodeOptions): Record<string, string> {
   const generations = held.map((generation) => ({
     generation,
-    driver: 'wireguard',
     publicKey: KEY,
-    port: 51830 + (generation % 2),
+    ...(ipsec.includes(generation)
+      ? { driver: 'ipsec' }
+      : { driver: 'wireguard', port: 51830 + (generation % 2) }),
   }));
   return {
     ...(held.length === 0
