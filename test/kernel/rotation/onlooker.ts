@@ -11,10 +11,8 @@ import type { Mesh } from '../mesh/mesh.ts';
 const RATE = 250;
 /** Of those that are as large as the tunnel takes. */
 const FULL_SIZE_RATE = 50;
-/** The lab's underlay has 1500, of which WireGuard over IPv6 takes 80. */
-const MTU = 1420;
 /** Headers of IPv6 and UDP: with these a packet is just as large as the tunnel takes. */
-const FULL_SIZE = MTU - 40 - 8;
+const HEADERS = 40 + 8;
 /** A packet is lost when it has not arrived for this long, in milliseconds. */
 const PATIENCE = 1000;
 
@@ -28,26 +26,29 @@ interface Phase {
 export class Onlooker {
   readonly #capture: Capture;
   readonly #traffic: readonly Traffic[];
+  readonly #mtu: number;
   readonly #began = performance.now();
   readonly #phases: Phase[] = [];
   #clear: CaptureReport['clearBetween'] = [];
   #stopped = false;
 
-  private constructor(capture: Capture, traffic: readonly Traffic[]) {
+  private constructor(capture: Capture, traffic: readonly Traffic[], mtu: number) {
     this.#capture = capture;
     this.#traffic = traffic;
+    this.#mtu = mtu;
   }
 
-  static async start(lab: Lab): Promise<Onlooker> {
+  /** @param mtu of the tunnel, whichever there will be */
+  static async start(lab: Lab, mtu: number): Promise<Onlooker> {
     const capture = await startCapture(lab.topology, { withoutMesh: true });
     const small = await startTraffic(lab, { rate: RATE, tcp: true });
     const large = await startTraffic(lab, {
       rate: FULL_SIZE_RATE,
       only: ['n1-p1', 'n2-p1'],
-      size: FULL_SIZE,
+      size: mtu - HEADERS,
       firstPort: 30_000,
     });
-    return new Onlooker(capture, [small, large]);
+    return new Onlooker(capture, [small, large], mtu);
   }
 
   /** Remembers when it was, so that a loss can be told by its cause. */
@@ -71,7 +72,7 @@ export class Onlooker {
 
   async requireFullSize(mesh: Mesh): Promise<void> {
     const [link] = JSON.parse(await mesh.on('n1', 'ip -j link show sheath1')) as { mtu: number }[];
-    assert.equal(link?.mtu, MTU, 'the large packets are as large as the tunnel takes');
+    assert.equal(link?.mtu, this.#mtu, 'the large packets are as large as the tunnel takes');
   }
 
   /** No packet lost until a moment ago, no connection broken, and nothing in clear since somebody looked away, or asked this. */
