@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_IPSEC } from '../../tunnels/ipsec/settings.ts';
-import { eventually, exchange, type Machine, Machines } from './ipsec/machines.ts';
+import { eventually, type Machine, Machines } from './ipsec/machines.ts';
 import type { IpsecShape } from './ipsec/shape.ts';
+import { exchange } from './ipsec/traffic.ts';
 
 const ALL = [1, 2, 3];
 const shapeOf = ({ number }: Machine, more: Partial<IpsecShape> = {}): IpsecShape => ({
@@ -91,11 +92,11 @@ describe('IPsec, three nodes', function () {
 
   it('the largest packet that fits the device fits the wire', () => {
     assert.match(n1().on('ip link show sheath1'), /mtu 1418/);
-    n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1387 -I 10.244.1.1 10.244.2.1');
-    n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1367 -I fd00:10:244:1::1 fd00:10:244:2::1');
+    n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1390 -I 10.244.1.1 10.244.2.1');
+    n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1370 -I fd00:10:244:1::1 fd00:10:244:2::1');
     const [names = '', counts = ''] = n1().on('grep ^Ip: /proc/net/snmp').split('\n');
     assert.equal(counts.split(' ')[names.split(' ').indexOf('FragCreates')], '0');
-    assert.throws(() => n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1388 -I 10.244.1.1 10.244.2.1'));
+    assert.throws(() => n1().on('ping -c 2 -i 0.1 -W 1 -M do -s 1391 -I 10.244.1.1 10.244.2.1'));
   });
 
   it('prefixes come and go, without a word to the peer and without a lost packet', async () => {
