@@ -12,7 +12,11 @@ Examples:
   sheath peers                   the peers of this node, as its agent sees them
   sheath peers n2                everything about one peer
   sheath peers -o wide --watch   with drivers, keys and reasons, again and again
-  sheath peers --cluster n2      n2 as the others see it, and they as n2 does`;
+  sheath peers --cluster n2      n2 as the others see it, and they as n2 does
+
+With IPsec, HANDSHAKE is the age of the session's child SA, and REKEY the time
+until the next session takes its place. Of the IKE SA and the algorithms tell
+'sheath peers NODE' and -o wide; SPIs are shown with -o wide only.`;
 
 interface Options extends OutputOptions, SourceOptions {
   readonly watch?: boolean;
@@ -51,8 +55,8 @@ async function take(
     },
   });
   const key = rows
-    .map(({ seenBy, node, state, generation, endpoint, refused = [] }) =>
-      [seenBy, node, state, generation, endpoint, ...refused.map(({ code }) => code)].join(' '),
+    .map(({ seenBy, node, state, generation, driver, endpoint, refused = [] }) =>
+      [seenBy, node, state, generation, driver, endpoint, ...refused.map(({ code }) => code)].join(' '),
     )
     .join('\n');
   return { text, key, exitCode: rows.every((row) => row.state === 'routed') ? EXIT.well : EXIT.wrong };

@@ -1,5 +1,6 @@
 /** `sheath status --cluster` and `sheath plan --cluster` in words. Pure. */
-import { rotation } from '../../mesh/rotation-progress.ts';
+import { notEncrypted } from '../../mesh/progress.ts';
+import { rotation, wayOf } from '../../mesh/rotation-progress.ts';
 import type { MeshPlan, Refusal } from '../../mesh/types.ts';
 import { EXIT, type ExitCode } from '../exit.ts';
 import type { Cluster, ClusterNode } from '../sources/cluster.ts';
@@ -59,15 +60,19 @@ function policyNote({ admissionPolicy }: ClusterReport, view: View): readonly st
 function rotationNote({ nodes, spec }: ClusterReport, view: View): readonly string[] {
   const records = nodes.map(({ record }) => record);
   const passOver = spec?.rotation?.passOver ?? [];
-  const found = spec === undefined ? undefined : rotation({ records, wanted: spec.generation, passOver });
+  const driver = spec?.encryption === 'none' ? undefined : spec?.encryption;
+  const found =
+    spec === undefined ? undefined : rotation({ records, wanted: spec.generation, driver, passOver });
   if (found === undefined) return [];
-  const { from, to, total, published, switched, withdrawn, stragglers } = found;
+  const { total, published, switched, withdrawn, stragglers, partial } = found;
   const [first] = stragglers;
   const who = first === undefined ? '' : `; ${first.node}: ${first.reason}`;
   const more = stragglers.length > 1 ? `; and ${stragglers.length - 1} more` : '';
   return [
     entry(
-      `note: rotates from generation ${from} to ${to}: of ${total} Nodes ${published} published, ${switched} switched, ${withdrawn} withdrawn${who}${more}`,
+      partial
+        ? `note: rotates ${wayOf(found)} as far as it can: ${published} of ${total} Nodes hold both${who}${more}`
+        : `note: rotates ${wayOf(found)}: of ${total} Nodes ${published} published, ${switched} switched, ${withdrawn} withdrawn${who}${more}`,
       view,
     ),
   ];
@@ -88,8 +93,7 @@ function clusterVerdict({ nodes }: ClusterReport, view: View): string {
   if (all === 0) return `${view.paint('warn', 'No Nodes')}: the API server knows none`;
   const asked = nodes.filter(({ agent }) => agent.answered).length;
   if (asked === 0) {
-    const publishing = nodes.filter(({ record }) => record.generations.length > 0).length;
-    return `${view.paint('warn', 'Not known')}: ${publishing} of ${count(all, 'Node')} published keys, no agent could be asked`;
+    return byRecords(nodes, view);
   }
   const well = nodes.filter(isNodeEncrypted).length;
   if (well === all) {
@@ -98,6 +102,18 @@ function clusterVerdict({ nodes }: ClusterReport, view: View): string {
   }
   const silent = asked === all ? '' : `, ${all - asked} could not be asked`;
   return `${view.paint('bad', well === 0 ? 'NOT encrypted' : 'NOT all encrypted')}: ${well} of ${count(all, 'Node')}${silent}`;
+}
+
+/** Where no agent could be asked, as in a lab, which has no pods: what the Nodes say, which is what they promised last. */
+function byRecords(nodes: readonly ClusterNode[], view: View): string {
+  const [all, unasked] = [nodes.length, 'no agent could be asked'];
+  const publishing = nodes.filter(({ record }) => record.generations.length > 0).length;
+  const well = nodes.filter(({ record }) => notEncrypted({ record }, 'wireguard') === undefined).length;
+  if (well === all)
+    return `${view.paint('warn', 'Encrypted, as the Nodes say')}: all ${count(all, 'Node')} send nothing in clear to each other; ${unasked}`;
+  if (publishing === 0)
+    return `${view.paint('warn', 'Not encrypted, as the Nodes say')}: none of ${count(all, 'Node')} published a key; ${unasked}`;
+  return `${view.paint('warn', 'Not all encrypted, as the Nodes say')}: ${well} of ${count(all, 'Node')} send nothing in clear, ${publishing} published keys; ${unasked}`;
 }
 
 function isNodeEncrypted({ agent }: ClusterNode): boolean {
@@ -168,7 +184,8 @@ function columns(view: View): readonly Column<ClusterNode>[] {
     },
     {
       header: 'GENERATIONS',
-      value: ({ record }) => record.generations.map(({ number }) => number).join(',') || '-',
+      value: ({ record }) =>
+        record.generations.map(({ number, driver }) => `${number} ${driver}`).join(', ') || '-',
     },
     { header: 'ENDPOINTS', value: ({ record }) => record.endpoints.join(',') || '-' },
     { header: 'PREFIXES', value: ({ record }) => record.prefixes.join(',') || '-' },
@@ -184,7 +201,11 @@ export function formatClusterPlan(plans: readonly MeshPlan[], view: View): strin
 
 function formatNodePlan(plan: MeshPlan, view: View): string {
   const peers = plan.peers.map(({ node, endpoint, links, prefixes }) => {
-    const generations = links.map(({ generation }) => generation).join(',');
+    const generations = links
+      .map(({ generation, driver }) =>
+        driver === plan.encryption ? generation : `${generation} (${driver})`,
+      )
+      .join(', ');
     return entry(`${node}  ${endpoint} generation ${generations}  ${prefixes.join(' ')}`, view);
   });
   const refused = plan.refused.map(({ node, message, code }) =>

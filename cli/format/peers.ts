@@ -2,6 +2,7 @@ import type { PeerState, PeerStatus, Refusal } from '../../mesh/types.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Tone } from '../context.ts';
 import { refusedClaims, refusedOf } from './refusals.ts';
+import { rekeyColumn, sessionColumns, sessionFields } from './sessions.ts';
 import { type Column, printable, renderTable } from './table.ts';
 import { wrap } from './text.ts';
 import { formatAge, formatBytes } from './values.ts';
@@ -33,13 +34,14 @@ const TONES = {
 export function formatPeers(rows: readonly PeerRow[], view: View): string {
   if (rows.length === 0) return 'no peers\n';
   const several = new Set(rows.map((row) => row.seenBy)).size > 1;
-  const columns = several ? [SEEN_BY, ...peerColumns(view.now)] : peerColumns(view.now);
+  const own = peerColumns(view.now, { sessions: rows.some(({ security }) => security !== undefined) });
+  const columns = several ? [SEEN_BY, ...own] : own;
   return renderTable(rows, { columns, paint: view.paint, wide: view.wide });
 }
 
 const SEEN_BY: Column<PeerRow> = { header: 'NODE', value: (row) => row.seenBy };
 
-function peerColumns(now: number): readonly Column<PeerRow>[] {
+function peerColumns(now: number, { sessions }: { readonly sessions: boolean }): readonly Column<PeerRow>[] {
   return [
     { header: 'PEER', value: (row) => row.node },
     { header: 'STATE', value: (row) => row.state, tone: (row) => TONES[row.state] },
@@ -47,11 +49,13 @@ function peerColumns(now: number): readonly Column<PeerRow>[] {
     { header: 'ENDPOINT', value: (row) => row.endpoint ?? '-' },
     { header: 'GEN', value: (row) => row.generation?.toString() ?? '-', align: 'right' },
     { header: 'HANDSHAKE', value: (row) => formatAge(row.lastHandshake, now), align: 'right' },
+    ...(sessions ? [rekeyColumn(now)] : []),
     { header: 'RECEIVED', value: (row) => formatBytes(row.receivedBytes), align: 'right' },
     { header: 'SENT', value: (row) => formatBytes(row.sentBytes), align: 'right' },
     { header: 'MTU', value: (row) => row.mtu?.toString() ?? '-', align: 'right' },
     { header: 'DRIVER', value: (row) => row.driver ?? '-', wide: true },
     { header: 'PUBLIC KEY', value: (row) => row.publicKey?.toString() ?? '-', wide: true },
+    ...(sessions ? sessionColumns(now) : []),
     {
       header: 'REFUSED',
       value: ({ refused = [] }) => refused.map(({ code }) => code).join(',') || '-',
@@ -78,6 +82,7 @@ export function formatPeer(row: PeerRow, view: View): string {
     ['Received', `${formatBytes(row.receivedBytes)} (${row.receivedBytes} bytes)`],
     ['Sent', `${formatBytes(row.sentBytes)} (${row.sentBytes} bytes)`],
     ['MTU', row.mtu?.toString()],
+    ...sessionFields(row.security, view),
   ];
   return fields
     .filter(([, value]) => value !== undefined && value !== '')

@@ -1,4 +1,5 @@
 /** `sheath status` of one node, in words. Pure. */
+import { wayOf } from '../../mesh/rotation-progress.ts';
 import type { PeerStatus, Refusal } from '../../mesh/types.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Tone } from '../context.ts';
@@ -72,10 +73,16 @@ function allOf(peers: number): string {
   return `all ${peers} peers`;
 }
 
-function manner(status: AgentStatus): string {
-  const sending = status.generations.filter((generation) => generation.sending).map(({ number }) => number);
-  const generations = sending.length === 0 ? '' : ` generation ${sending.join(' and ')}`;
-  return `${status.encryption}${generations}, ${status.mode}`;
+/** `wireguard generation 1 and 2, permissive`, `wireguard generation 1 and ipsec generation 2, strict`. */
+function manner({ generations, encryption, mode }: AgentStatus): string {
+  const sending = generations.filter((generation) => generation.sending);
+  const [first = { driver: encryption }] = sending;
+  const numbers = sending.map(({ number }) => number);
+  const moves = sending.some(({ driver }) => driver !== first.driver);
+  const by = moves
+    ? sending.map(({ driver, number }) => `${driver} generation ${number}`).join(' and ')
+    : `${first.driver}${numbers.length === 0 ? '' : ` generation ${numbers.join(' and ')}`}`;
+  return `${by}, ${mode}`;
 }
 
 function plaintextReason(status: AgentStatus): string {
@@ -157,13 +164,20 @@ const WAITING = {
   refused: 'its claims are not honoured',
 } as const satisfies Record<PeerStatus['state'], string>;
 
+const IN_USER_SPACE = {
+  wireguard:
+    'wireguard-go does the encryption in user space (slower): this kernel has no WireGuard, or it was asked for',
+  ipsec:
+    'charon does the encryption in user space (much slower): this kernel has no ESP, or it was asked for',
+} as const;
+
 /** What the reader should know, though nothing is wrong. */
 function notes(status: AgentStatus): readonly Entry[] {
   const notes: string[] = [];
-  if (status.devices.some((device) => device.implementation === 'userspace')) {
-    notes.push(
-      'wireguard-go does the encryption in user space (slower): this kernel has no WireGuard, or it was asked for',
-    );
+  for (const { generation, implementation } of status.devices) {
+    const driver = status.generations.find(({ number }) => number === generation)?.driver ?? 'wireguard';
+    if (implementation === 'userspace' && !notes.includes(IN_USER_SPACE[driver]))
+      notes.push(IN_USER_SPACE[driver]);
   }
   const { records } = status;
   if (records.source !== 'api') {
@@ -183,11 +197,14 @@ function notes(status: AgentStatus): readonly Entry[] {
   return notes.map((text) => ({ told: 'note', kind: 'note', tone: 'dim', who: 'note', text }));
 }
 
-function rotationNotes({ rotation, waiting = [] }: AgentStatus): readonly string[] {
+function rotationNotes({ rotation, waiting = [], generations }: AgentStatus): readonly string[] {
   const waits = waiting.map(({ message }) => `waits: ${message}`);
   if (rotation === undefined) return waits;
   const { from, to, phase } = rotation;
-  const way = from === 0 ? `from clear to generation ${to}` : `from generation ${from} to ${to}`;
+  const driverOf = (number: number) => generations.find((each) => each.number === number)?.driver;
+  const [fromDriver, toDriver] = [driverOf(from), driverOf(to)];
+  const drivers = fromDriver === undefined || toDriver === undefined ? {} : { fromDriver, toDriver };
+  const way = from === 0 ? `from clear to generation ${to}` : wayOf({ from, to, ...drivers });
   const doing =
     phase === 'switching'
       ? 'peer by peer, as each answers on it'

@@ -29,6 +29,12 @@ export function formatAge(moment: number | undefined, now: number): string {
   return moment === undefined || moment === 0 ? '-' : formatSpan(now - moment);
 }
 
+/** How long until a moment, `due` when it has come; `-` when there is none. */
+export function formatUntil(moment: number | undefined, now: number): string {
+  if (moment === undefined) return '-';
+  return moment <= now ? 'due' : formatSpan(moment - now);
+}
+
 const BYTE_UNITS = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi'] as const;
 
 /** Bytes with three significant digits and a binary unit: `0`, `148`, `1.21Ki`, `64.0Mi`. */

@@ -35,6 +35,26 @@ export function peer(node: string, fields: Partial<Record<keyof PeerStatus, unkn
   });
 }
 
+/** A peer whose session is an hour's. */
+export function ipsecPeer(node: string, fields: Partial<Record<keyof PeerStatus, unknown>> = {}): PeerStatus {
+  return peer(node, {
+    driver: 'ipsec',
+    endpoint: '192.0.2.12',
+    lastHandshake: NOW - 14 * MINUTE,
+    security: {
+      ikeEstablishedAt: NOW - 14 * MINUTE,
+      childInstalledAt: NOW - 14 * MINUTE,
+      rekeyAt: NOW + 41 * MINUTE,
+      ikeProposal: 'AES_GCM_16-256/PRF_HMAC_SHA2_384/CURVE_25519',
+      espProposal: 'AES_GCM_16-256/ESN',
+      spiIn: 0xc1a2b3c4,
+      spiOut: 0x0bad5eed,
+      nat: false,
+    },
+    ...fields,
+  });
+}
+
 export function status(fields: Partial<Record<keyof AgentStatus, unknown>> = {}): AgentStatus {
   return fromJson({
     node: 'n1',
