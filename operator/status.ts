@@ -6,7 +6,7 @@
 import type { PublicKey } from '../keys/generation.ts';
 import type { Waiting } from '../mesh/lifecycle-types.ts';
 import type { Encryption, Mode, PeerStatus, Problem, Refusal, Scope } from '../mesh/types.ts';
-import type { Change, DeviceReport, DoorReport } from '../tunnels/dataplane.ts';
+import type { Change, DeviceReport, DoorReport, IpsecReport } from '../tunnels/dataplane.ts';
 import type { ConfigView } from './config/schema.ts';
 import type { AdmissionPolicyState } from './kube/policy.ts';
 
@@ -43,6 +43,8 @@ export interface AgentStatus {
   readonly devices: readonly DeviceReport[];
   /** The door of strict mode and what it stopped; absent: none was shut since the agent started. */
   readonly door?: DoorReport;
+  /** What IPsec refused and dropped; absent: there is no device of it. */
+  readonly ipsec?: IpsecReport;
   /** One for every other Node that has a record, and for those that have none yet; sorted by node. */
   readonly peers: readonly PeerStatus[];
   readonly refused: readonly Refusal[];

@@ -1,5 +1,6 @@
 /** The session of an IPsec peer, in words: the IKE SA and its child. Pure. */
 import type { PeerStatus, SecurityAssociation } from '../../mesh/types.ts';
+import type { IpsecReport } from '../../tunnels/dataplane.ts';
 import type { Column } from './table.ts';
 import { formatAge, formatUntil } from './values.ts';
 import type { View } from './view.ts';
@@ -41,6 +42,23 @@ export function sessionFields(
     ['Child SA', `${formatAge(childInstalledAt, now)} old, ${espProposal}${nat ? ', in UDP for a NAT' : ''}`],
     ['Rekey', rekeyAt <= now ? 'due now' : `in ${formatUntil(rekeyAt, now)} at the latest`],
     ['SPIs', `${shown(spiIn, wide)} in, ${shown(spiOut, wide)} out${wide ? '' : ' (-o wide shows them)'}`],
+  ];
+}
+
+/** What was refused since the agent started; with `wide` also what the kernel dropped. A sentence each. */
+export function refusedSessions(
+  { refused = [], dropped = [] }: Partial<IpsecReport> = {},
+  { wide }: { readonly wide: boolean },
+): readonly string[] {
+  const sessions = refused.filter(({ times }) => times > 0).map(({ code, times }) => `${times} ${code}`);
+  const packets = wide ? dropped.map(({ reason, packets: many }) => `${many} ${reason}`) : [];
+  return [
+    ...(sessions.length === 0
+      ? []
+      : [`IPsec sessions that did not come about since the agent started: ${sessions.join(', ')}`]),
+    ...(packets.length === 0
+      ? []
+      : [`packets that the kernel's IPsec dropped (/proc/net/xfrm_stat): ${packets.join(', ')}`]),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { PeerStatus, Refusal } from '../../mesh/types.ts';
 import type { AgentStatus } from '../../operator/status.ts';
 import type { Tone } from '../context.ts';
 import { isClaim, refusalText } from './refusals.ts';
+import { refusedSessions } from './sessions.ts';
 import { printable } from './table.ts';
 import { wrap } from './text.ts';
 import { count, formatAge, formatSpan } from './values.ts';
@@ -30,7 +31,7 @@ export function formatStatus(status: AgentStatus, view: View): string {
 /** Everything that there is to tell beside the verdict; with `wide` of every peer. */
 export function nodeEntries(status: AgentStatus, view: View): readonly Entry[] {
   const told = wrongs(status, view.now);
-  return [...(view.wide ? told : shortened(told)), ...notes(status)];
+  return [...(view.wide ? told : shortened(told)), ...notes(status, view)];
 }
 
 /** More than this many of one kind say no more than their number does. */
@@ -172,7 +173,7 @@ const IN_USER_SPACE = {
 } as const;
 
 /** What the reader should know, though nothing is wrong. */
-function notes(status: AgentStatus): readonly Entry[] {
+function notes(status: AgentStatus, { wide }: View): readonly Entry[] {
   const notes: string[] = [];
   for (const { generation, implementation } of status.devices) {
     const driver = status.generations.find(({ number }) => number === generation)?.driver ?? 'wireguard';
@@ -189,7 +190,7 @@ function notes(status: AgentStatus): readonly Entry[] {
       `what is known of the other nodes is ${formatSpan(records.age)} old: the API server does not answer`,
     );
   }
-  notes.push(...rotationNotes(status), ...configNotes(status));
+  notes.push(...rotationNotes(status), ...refusedSessions(status.ipsec, { wide }), ...configNotes(status));
   if (status.admissionPolicy?.state === 'absent') notes.push(status.admissionPolicy.reason);
   if (status.publish.state === 'failed') {
     notes.push(`own keys are not published: ${status.publish.reason?.message ?? 'no reason given'}`);

@@ -66,6 +66,7 @@ export class StatusView {
       ...(rotation === undefined ? {} : { rotation }),
       devices: kernel.report.devices,
       ...(kernel.report.door === undefined ? {} : { door: kernel.report.door }),
+      ...(kernel.report.ipsec === undefined ? {} : { ipsec: kernel.report.ipsec }),
       peers,
       refused: mesher.plan?.refused ?? [],
       problems: problems.list(),

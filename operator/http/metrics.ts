@@ -2,6 +2,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { PeerState } from '../../mesh/types.ts';
 import type { AgentStatus } from '../status.ts';
+import { createIpsecMetrics, fillIpsec } from './ipsec-metrics.ts';
 
 const STATES: readonly PeerState[] = [
   'unknown',
@@ -35,12 +36,15 @@ export function createMetrics(status: () => AgentStatus): Metrics {
     registers,
   });
   const gauges = createGauges(registers);
+  const ipsec = createIpsecMetrics(registers);
   return {
     turn: (seconds) => duration.observe(seconds),
     error: (part, code) => errors.inc({ part, code }),
     async scrape() {
-      for (const gauge of Object.values(gauges)) gauge.reset();
-      fill(gauges, status());
+      for (const gauge of [...Object.values(gauges), ...Object.values(ipsec)]) gauge.reset();
+      const now = status();
+      fill(gauges, now);
+      fillIpsec(ipsec, now);
       return { type: registry.contentType, body: await registry.metrics() };
     },
   };

@@ -77,6 +77,24 @@ describe('the status of a node that moves to another driver', () => {
   });
 });
 
+describe('what IPsec refused', () => {
+  const ipsec = {
+    refused: [
+      { code: 'IKE_PEER_UNPROVEN', times: 12 },
+      { code: 'IKE_MALFORMED', times: 0 },
+    ],
+    dropped: [{ reason: 'XfrmInNoStates', packets: 3 }],
+  };
+
+  it('is a note of the status, and makes nobody unwell', () => {
+    const text = formatStatus(status({ ipsec }), { ...view, width: 200 });
+    assert.match(text, /note: IPsec sessions that did not come about .*: 12 IKE_PEER_UNPROVEN$/m);
+    assert.doesNotMatch(text, /XfrmIn|MALFORMED/);
+    assert.match(formatStatus(status({ ipsec }), { ...wide, width: 200 }), /dropped .*: 3 XfrmInNoStates$/m);
+    assert.doesNotMatch(formatStatus(status(), wide), /IPsec/);
+  });
+});
+
 describe('formatUntil', () => {
   it('writes what is to come, and what is due', () => {
     assert.equal(formatUntil(NOW + 41 * MINUTE, NOW), '41m');
