@@ -81,21 +81,31 @@ describe('VICI client', () => {
     await charon.end();
   });
 
-  it('asks one thing after the other, however many ask', async () => {
-    let busy = 0;
-    charon.script = (command, _message, reply) => {
-      assert.equal(busy++, 0);
-      setTimeout(() => {
-        busy--;
-        reply(response({ command }));
-      }, 1);
-    };
+  it('asks without waiting for the answers before, and each is given its own', async () => {
+    const waiting: string[] = [];
     const commands = Array.from({ length: 20 }, (_, i) => `c${i}`);
-    const answers = await Promise.all(commands.map((command) => client.request(command)));
-    assert.deepEqual(
-      answers.map(({ command }) => command),
-      commands,
-    );
+    charon.script = (command, _message, reply) => {
+      if (waiting.push(command) < commands.length) return;
+      for (const one of waiting)
+        reply(response(one === 'c7' ? { success: 'no', errmsg: 'not that' } : { one }));
+    };
+    const answers = await Promise.allSettled(commands.map((command) => client.request(command)));
+    for (const [i, answer] of answers.entries()) {
+      if (i === 7) assert.match(String(answer.status === 'rejected' && answer.reason), /not that/);
+      else assert.equal(answer.status === 'fulfilled' && answer.value.one, `c${i}`);
+    }
+  });
+
+  it('waits on while a long list comes', async () => {
+    const patient = new ViciClient({ socket: charon.path, timeout: 1000 });
+    charon.script = (_command, _message, reply) => {
+      for (let i = 1; i <= 5; i++) setTimeout(() => reply(event('list-sa', { i: String(i) })), 300 * i);
+      setTimeout(() => reply(response({})), 1700);
+    };
+    const found: unknown[] = [];
+    await patient.stream('list-sas', 'list-sa', { onEvent: (message) => void found.push(message) });
+    assert.equal(found.length, 5);
+    patient.close();
   });
 
   it("hands on charon's own words when it refuses", async () => {

@@ -9,7 +9,7 @@ import type { Message, Section } from './message.ts';
 import { textAt } from './message.ts';
 import type { Request } from './packet.ts';
 
-/** Milliseconds until an answer is not waited for any more. charon answers at once, unless it is told to wait for a peer. */
+/** Milliseconds of silence until an answer is not waited for any more. charon answers at once, unless it is told to wait for a peer. */
 const TIMEOUT = 10_000;
 /** Milliseconds between attempts to connect again, while somebody is subscribed. */
 const RECONNECT = { first: 100, most: 5_000 } as const;
@@ -29,6 +29,12 @@ export interface RequestOptions {
   readonly timeout?: number;
 }
 
+interface Command {
+  readonly name: string;
+  readonly message: Message;
+  readonly options: RequestOptions;
+}
+
 export type Listener = (message: Section) => void;
 
 export class ViciClient {
@@ -44,9 +50,18 @@ export class ViciClient {
     this.#options = options;
   }
 
-  /** @throws ViciError; `VICI_REFUSED` where charon says `success = no`. */
+  /** Does not wait for the answers to requests before it. @throws ViciError; `VICI_REFUSED` where charon says `success = no`. */
   request(command: string, message: Message = {}, options: RequestOptions = {}): Promise<Section> {
-    return this.#inTurn(() => this.#command(command, message, options), options.signal);
+    const sent = this.#inTurn(async () => {
+      const connection = await this.#connected();
+      const answer = this.#ask(connection, { name: command, message, options });
+      // Whoever asked is told.
+      answer.catch(() => undefined);
+      return { answer };
+    }, options.signal);
+    const { signal } = options;
+    const answered = sent.then(({ answer }) => answer);
+    return signal === undefined ? answered : untilAborted(answered, signal);
   }
 
   /** A command that answers with many events before its response. @param onEvent is called with each of them, in order. */
@@ -84,9 +99,13 @@ export class ViciClient {
     this.#connection = undefined;
   }
 
-  async #command(name: string, message: Message, { timeout }: RequestOptions): Promise<Section> {
-    const connection = await this.#connected();
-    const answer = await connection.exchange({ type: 'request', name, message }, timeout ?? this.#timeout);
+  async #command(name: string, message: Message, options: RequestOptions): Promise<Section> {
+    return this.#ask(await this.#connected(), { name, message, options });
+  }
+
+  async #ask(connection: Connection, { name, message, options }: Command): Promise<Section> {
+    const { timeout = this.#timeout } = options;
+    const answer = await connection.exchange({ type: 'request', name, message }, timeout);
     if (answer.type !== 'response') throw unknown(`command "${name}"`, answer);
     if (textAt(answer.message, 'success') !== 'no') return answer.message;
     const why = textAt(answer.message, 'errmsg') ?? 'it does not say why';
@@ -161,7 +180,7 @@ export class ViciClient {
     return this.#options.timeout ?? TIMEOUT;
   }
 
-  /** One at a time. Who gives up is told at once; the answer is still waited for, because the next one comes after it. */
+  /** One after the other: what lists, and listens while it does, has nobody beside it. Who gives up is told at once. */
   #inTurn<T>(task: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const run = this.#turn.then(() => {
       signal?.throwIfAborted();

@@ -1,6 +1,6 @@
 /**
- * One connection to charon. There are no sequence numbers: the next packet that is no event answers the last one sent, so one
- * exchange runs at a time, and one that goes wrong ends the connection.
+ * One connection to charon. There are no sequence numbers: what is no event answers what was sent, in the same order (charon takes up
+ * one request of a connection after the other), and an exchange that goes wrong ends the connection.
  */
 import { connect, type Socket } from 'node:net';
 import { ViciError } from './errors.ts';
@@ -19,6 +19,9 @@ export interface ConnectionOptions {
 }
 
 interface Waiting {
+  readonly request: Request;
+  /** Milliseconds. */
+  readonly timeout: number;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: ViciError) => void;
 }
@@ -27,7 +30,9 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
-  #waiting: Waiting | undefined;
+  /** In the order in which they were sent. */
+  readonly #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #ended = false;
 
   private constructor(socket: Socket, options: ConnectionOptions) {
@@ -60,7 +65,10 @@ export class Connection {
     });
   }
 
-  /** @param timeout milliseconds. @throws ViciError `VICI_LOST`, `VICI_TIMEOUT`, `VICI_MALFORMED`, `VICI_TOO_LARGE` */
+  /**
+   * @param timeout milliseconds without any packet while this is the next to be answered: a long list is no silence.
+   * @throws ViciError `VICI_LOST`, `VICI_TIMEOUT`, `VICI_MALFORMED`, `VICI_TOO_LARGE`
+   */
   exchange(request: Request, timeout: number): Promise<Answer> {
     const bytes = frame(encodePacket(request));
     return new Promise((resolve, reject) => {
@@ -68,14 +76,8 @@ export class Connection {
         reject(this.#lost());
         return;
       }
-      const timer = setTimeout(() => this.#end(this.#late(request.name, timeout)), timeout);
-      const settled = <T>(settle: (value: T) => void) => {
-        return (value: T) => {
-          clearTimeout(timer);
-          settle(value);
-        };
-      };
-      this.#waiting = { resolve: settled(resolve), reject: settled(reject) };
+      this.#waiting.push({ request, timeout, resolve, reject });
+      if (this.#waiting.length === 1) this.#await();
       // Copied by the time this is called: a private key is not left behind in memory longer than needed.
       this.#socket.write(bytes, () => bytes.fill(0));
     });
@@ -84,9 +86,7 @@ export class Connection {
   close(): void {
     this.#ended = true;
     this.#socket.destroy();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.reject(new ViciError('VICI_CLOSED', 'the connection to charon was closed by us'));
+    this.#reject(new ViciError('VICI_CLOSED', 'the connection to charon was closed by us'));
   }
 
   #receive(piece: Buffer): void {
@@ -100,25 +100,38 @@ export class Connection {
 
   #take(packet: Packet): void {
     if (packet.type === 'event') {
+      this.#await();
       this.#options.onEvent(packet.name, packet.message);
       return;
     }
-    const waiting = this.#waiting;
+    const waiting = this.#waiting.shift();
     if (waiting === undefined) {
       throw new ViciError('VICI_MALFORMED', `${this.#options.socket}: charon answered what nobody asked`);
     }
-    this.#waiting = undefined;
+    this.#await();
     waiting.resolve(packet);
+  }
+
+  /** For the answer to the oldest request. */
+  #await(): void {
+    clearTimeout(this.#timer);
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    const { request, timeout } = first;
+    this.#timer = setTimeout(() => this.#end(this.#late(request.name, timeout)), timeout);
   }
 
   #end(error: ViciError): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#socket.destroy();
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    waiting?.reject(error);
+    this.#reject(error);
     this.#options.onEnd();
+  }
+
+  #reject(error: ViciError): void {
+    clearTimeout(this.#timer);
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
   }
 
   #lost(cause?: unknown): ViciError {
