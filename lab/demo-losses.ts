@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Lab } from './nodes/folder.ts';
-import type { FlowReport } from './traffic/report.ts';
+import type { FlowReport, TrafficReport } from './traffic/report.ts';
 import { startTraffic, type Traffic } from './traffic/start.ts';
 
 export interface Losses {
@@ -37,9 +37,9 @@ export class LossCount {
     this.#first = await startTraffic(lab, { rate: this.#rate });
   }
 
-  /** @returns the losses between all nodes until now. */
+  /** @returns the losses between all nodes that were alive until now. */
   async soFar(): Promise<Losses> {
-    return sum(await this.#flows());
+    return add(this.#until, sum(await this.#flows()));
   }
 
   /** Takes the node out of the count from here on. @returns the losses between all nodes until now. */
@@ -52,14 +52,23 @@ export class LossCount {
 
   /** At a moment when nothing is under way, or when that did not come. */
   async #flows(): Promise<readonly FlowReport[]> {
-    if (this.#first === undefined) return [];
-    let { flows } = await this.#first.report();
+    const ask = async () => this.#alive(await this.#first?.report(), await this.#second?.report());
+    let flows = await ask();
     const deadline = performance.now() + PATIENCE;
     while (sum(flows).lost > 0 && performance.now() < deadline) {
       await sleep(ASK_EVERY);
-      ({ flows } = await this.#first.report());
+      flows = await ask();
     }
     return flows;
+  }
+
+  /** Flows between nodes that were alive all the time, and those of the dead one since it is back. */
+  #alive(first: TrafficReport | undefined, second: TrafficReport | undefined): readonly FlowReport[] {
+    const dead = this.#dead;
+    return [
+      ...(first?.flows.filter((flow) => dead === undefined || !concerns(flow, dead)) ?? []),
+      ...(second?.flows.filter((flow) => dead !== undefined && concerns(flow, dead)) ?? []),
+    ];
   }
 
   /** The node is back: its flows count again. */
@@ -72,10 +81,7 @@ export class LossCount {
     const [first, second] = await Promise.all([this.#first?.stop(), this.#second?.stop()]);
     this.#first = undefined;
     this.#second = undefined;
-    const dead = this.#dead;
-    const living = first?.flows.filter((flow) => dead === undefined || !concerns(flow, dead)) ?? [];
-    const returned = second?.flows.filter((flow) => dead !== undefined && concerns(flow, dead)) ?? [];
-    return add(this.#until, sum([...living, ...returned]));
+    return add(this.#until, sum(this.#alive(first, second)));
   }
 
   async close(): Promise<void> {

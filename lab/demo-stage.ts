@@ -1,7 +1,11 @@
 /** What the steps of the demo stand on: the lab, its traffic and the onlooker at the wire. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { plain } from '../cli/context.ts';
+import type { Driver } from '../mesh/progress.ts';
+import { parseRecord } from '../mesh/record.ts';
+import { parseNodeMetadata } from '../operator/kube/node.ts';
 import type { AgentStatus } from '../operator/status.ts';
+import { apiTarget, call } from './api-client.ts';
 import { hexdump } from './capture/hexdump.ts';
 import { type Capture, type CaptureReport, startCapture } from './capture/start.ts';
 import { LossCount } from './demo-losses.ts';
@@ -14,6 +18,8 @@ import { run } from './processes.ts';
 export interface DemoOptions {
   /** Of the lab. */
   readonly name: string;
+  /** What the story is told with. */
+  readonly driver: Driver;
   /** argv of the program. */
   readonly program: readonly string[];
   readonly narrator: Narrator;
@@ -73,9 +79,9 @@ export class Stage {
   }
 
   /** The very command that a person types, at the lab's API server. */
-  async sheath(command: 'enable' | 'rotate' | 'disable'): Promise<void> {
+  async sheath(command: 'enable' | 'rotate' | 'disable', ...more: readonly string[]): Promise<void> {
     const { program, narrator, signal } = this.options;
-    const flags = ['--wait', '--yes', '--timeout', '60s', '--kubeconfig', this.lab.kubeconfig];
+    const flags = [...more, '--wait', '--yes', '--timeout', '60s', '--kubeconfig', this.lab.kubeconfig];
     narrator.show((await run([...program, command, ...flags], { signal })).trimEnd().split('\n'));
   }
 
@@ -95,6 +101,18 @@ export class Stage {
     if (this.#capture === undefined) throw new Error('the capture ended by itself');
     await sleep(LOOK_MS, undefined, { signal: this.options.signal });
     return this.#capture.report();
+  }
+
+  /** Whether every node could be moved to that driver, as its agent says on its Node. */
+  async canMoveTo(driver: Driver): Promise<boolean> {
+    const { items } = (await call(await apiTarget(this.lab.kubeconfig), { path: '/api/v1/nodes' })) as {
+      items: readonly object[];
+    };
+    return items.every((node) => {
+      const metadata = parseNodeMetadata(node);
+      const { agent } = metadata === undefined ? {} : parseRecord(metadata);
+      return agent !== undefined && !agent.cannot.some((text) => text.startsWith(`${driver}: `));
+    });
   }
 
   dump(title: string, frame: Buffer | undefined): void {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatPeers } from '../cli/format/peers.ts';
 import { verdict } from '../cli/format/status.ts';
+import type { Driver } from '../mesh/progress.ts';
 import type { AgentStatus } from '../operator/status.ts';
 import type { CaptureReport } from './capture/start.ts';
 import { leftInNode } from './demo-leftovers.ts';
@@ -16,11 +17,20 @@ const OPENING = [
   'counted from when each flow has passed once in clear, to the very last.',
 ];
 
+/** Who encrypts in the kernel, and who where that cannot. */
+const WHO = {
+  wireguard: { name: 'WireGuard', instead: 'wireguard-go' },
+  ipsec: { name: 'ESP', instead: 'charon' },
+} as const;
+
 export class Demo {
   readonly #stage: Stage;
+  /** What encrypts now. */
+  #driver: Driver;
 
   constructor(options: DemoOptions) {
     this.#stage = new Stage(options);
+    this.#driver = options.driver;
   }
 
   /** @throws when something cannot be shown, or the signal aborted. */
@@ -33,6 +43,7 @@ export class Demo {
     await this.#peerTable();
     await this.#rotation();
     await this.#nodeKilled();
+    await this.#moved();
     await this.#encryptionOff();
     await this.#nothingLost();
   }
@@ -50,18 +61,16 @@ export class Demo {
   async #inClear(): Promise<void> {
     const { narrator } = this.#stage.options;
     narrator.step('What the wire between the nodes shows: everything');
-    const { clear, wireguard, samples } = await this.#stage.look();
-    this.#stage.dump('The first frame that an onlooker sees:', samples.clear);
-    narrator.claim(
-      `${clear} frames with an address or the words of a pod, ${wireguard} encrypted ones`,
-      clear > 0 && wireguard === 0,
-    );
+    const report = await this.#stage.look();
+    this.#stage.dump('The first frame that an onlooker sees:', report.samples.clear);
+    this.#allReadable(report);
   }
 
   async #encryptionOn(): Promise<void> {
     const { narrator, signal } = this.#stage.options;
-    narrator.step('Encryption on, for the whole cluster: sheath enable --wait');
-    await this.#stage.sheath('enable');
+    const flags = this.#driver === 'wireguard' ? [] : ['--encryption', this.#driver];
+    narrator.step(`Encryption on, for all: ${['sheath enable', ...flags, '--wait'].join(' ')}`);
+    await this.#stage.sheath('enable', ...flags);
     const lab = this.#stage.lab;
     await untilSettled(lab, { signal });
     for (const node of lab.topology.members) {
@@ -74,16 +83,17 @@ export class Demo {
 
   /** Who encrypts: the kernel, or a program where it cannot. */
   #implementation({ devices }: AgentStatus): string {
+    const { name, instead } = WHO[this.#driver];
     return devices.some((device) => device.implementation === 'userspace')
-      ? `This kernel has no WireGuard: wireguard-go does it, in user space.`
-      : `The kernel's own WireGuard does it.`;
+      ? `This kernel has no ${name}: ${instead} does it, in user space.`
+      : `The kernel's own ${name} does it.`;
   }
 
   async #unreadable(): Promise<void> {
     const { narrator } = this.#stage.options;
     narrator.step('The same traffic on the same wire: nothing to read');
     const report = await this.#stage.look();
-    this.#stage.dump('The first frame that an onlooker sees:', report.samples.wireguard);
+    this.#stage.dump('The first frame that an onlooker sees:', report.samples[this.#driver]);
     this.#nothingReadable(report);
   }
 
@@ -149,6 +159,31 @@ export class Demo {
     this.#nothingReadable(await this.#stage.look());
   }
 
+  /** Where the nodes can: this kernel may have the one, and not the other. */
+  async #moved(): Promise<void> {
+    const { narrator, signal } = this.#stage.options;
+    const other: Driver = this.#driver === 'wireguard' ? 'ipsec' : 'wireguard';
+    if (!(await this.#stage.canMoveTo(other))) return;
+    narrator.step(`From ${this.#driver} to ${other} under traffic: sheath enable --encryption ${other}`);
+    const before = await this.#stage.losses.soFar();
+    this.#stage.lookAway();
+    await this.#stage.sheath('enable', '--encryption', other);
+    await untilSettled(this.#stage.lab, { signal });
+    const { clear } = await this.#stage.lookOn();
+    narrator.claim(`${clear} frames with an address or the words of a pod in clear meanwhile`, clear === 0);
+    const report = await this.#stage.look();
+    narrator.claim(
+      `${report[other]} frames of ${WHO[other].name} since, ${report[this.#driver]} of ${WHO[this.#driver].name}`,
+      report[other] > 0 && report[this.#driver] === 0,
+    );
+    this.#driver = other;
+    const after = await this.#stage.losses.soFar();
+    narrator.claim(
+      `${after.lost - before.lost} of ${after.sent - before.sent} packets were lost meanwhile`,
+      after.lost === before.lost && after.sent > before.sent,
+    );
+  }
+
   async #encryptionOff(): Promise<void> {
     const { narrator, signal } = this.#stage.options;
     narrator.step('Encryption off: sheath disable --wait');
@@ -160,11 +195,7 @@ export class Demo {
       `${left.flat().length} devices, rules, routes and tables of ours are left in the nodes`,
       left.flat().length === 0,
     );
-    const { clear, wireguard } = await this.#stage.look();
-    narrator.claim(
-      `${clear} frames with an address or the words of a pod, ${wireguard} encrypted ones`,
-      clear > 0 && wireguard === 0,
-    );
+    this.#allReadable(await this.#stage.look());
   }
 
   async #nothingLost(): Promise<void> {
@@ -180,12 +211,20 @@ export class Demo {
     narrator.claim(`${dropped} frames escaped the capture`, dropped === 0);
   }
 
-  #nothingReadable({ clear, wireguard, clearBetween }: CaptureReport): void {
+  #allReadable({ clear, wireguard, ipsec }: CaptureReport): void {
+    this.#stage.options.narrator.claim(
+      `${clear} frames with an address or the words of a pod, ${wireguard + ipsec} encrypted ones`,
+      clear > 0 && wireguard + ipsec === 0,
+    );
+  }
+
+  #nothingReadable(report: CaptureReport): void {
     const { narrator } = this.#stage.options;
+    const { clear, clearBetween, [this.#driver]: encrypted } = report;
     narrator.show(clearBetween.map(({ from, to, frames }) => `in clear from ${from} to ${to}: ${frames}`));
     narrator.claim(
-      `${clear} frames with an address or the words of a pod, ${wireguard} encrypted ones`,
-      clear === 0 && wireguard > 0,
+      `${clear} frames with an address or the words of a pod, ${encrypted} encrypted ones`,
+      clear === 0 && encrypted > 0,
     );
   }
 }

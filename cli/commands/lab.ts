@@ -12,6 +12,7 @@ Examples:
   sheath lab enable                        encrypt them
   sheath lab traffic                       what is lost, what is in clear
   sheath lab rotate                        change the keys meanwhile
+  sheath lab enable --encryption ipsec     from WireGuard to IPsec
   sheath lab exec n1 -- sheath peers       inside a node
   sheath lab exec n1-p1 -- ping 10.244.2.2 inside a pod
   sheath lab kill n2; sheath lab start n2  an agent gone and back
@@ -203,7 +204,7 @@ function named(command: Command): Command {
 
 function encryptionOption(): Option {
   return new Option('--encryption <what>', 'what the agents do')
-    .choices(['none', 'wireguard'])
+    .choices(['none', 'wireguard', 'ipsec'])
     .default('none');
 }
 

@@ -86,5 +86,6 @@ export function formatCapture(report: CaptureReport, look: Look): string {
   const dropped = report.dropped
     ? `\n${report.dropped} more frames were not captured: nothing is proven\n`
     : '';
-  return `on the wire: ${report.wireguard} WireGuard, ${clear}${who}, ${report.other} other\n${dropped}`;
+  const encrypted = [`${report.wireguard} WireGuard`, ...(report.ipsec > 0 ? [`${report.ipsec} IPsec`] : [])];
+  return `on the wire: ${encrypted.join(', ')}, ${clear}${who}, ${report.other} other\n${dropped}`;
 }

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import type { Spec } from '../../operator/config/schema.ts';
 import { apiTarget } from '../api-client.ts';
 import { LabError } from '../errors.ts';
 import { run } from '../processes.ts';
@@ -147,13 +148,20 @@ export async function setEncryption(
   const lab = await openLab(name);
   if (lab.spec.through === 'resource') {
     const target = await apiTarget(lab.kubeconfig);
-    await applyMesh(lab, target, { ...(await meshSpec(target)), encryption });
+    await applyMesh(lab, target, switched(await meshSpec(target), encryption));
   } else {
     for (const node of lab.topology.members) await stopAgent(lab, node);
     for (const node of lab.topology.members) await startAgent(lab, node);
   }
   await untilSettled(lab, options);
   return lab;
+}
+
+/** Another driver comes with the next generation. */
+function switched(spec: Spec, encryption: LabSpec['encryption']): Spec {
+  const { encryption: has = 'none', generation = 1 } = spec;
+  const moves = has !== 'none' && encryption !== 'none' && has !== encryption;
+  return { ...spec, encryption, ...(moves ? { generation: generation + 1 } : {}) };
 }
 
 /** Ends a lab and removes all of it, whole or half-made; says whether there was anything. Throws `LAB_NODES_LEFT` last. */

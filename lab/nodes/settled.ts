@@ -9,7 +9,7 @@ export interface Expected {
 }
 
 /**
- * Whether the agent knows every other node of the lab and, where there is encryption, sends to each of them encrypted. What
+ * Whether the agent knows every other node of the lab and, where there is encryption, sends to each of them encrypted, and so. What
  * other Nodes the API server has is not looked at: nobody need ever start an agent there.
  */
 export function isSettled(
@@ -21,5 +21,5 @@ export function isSettled(
   const peers = status.peers.filter(({ node }) => others.includes(node));
   if (status.state === 'starting' || peers.length !== others.length) return false;
   if (encryption === 'none') return status.state === 'plaintext' || status.state === 'alone';
-  return peers.every(({ state }) => state === 'routed');
+  return peers.every(({ state, driver = encryption }) => state === 'routed' && driver === encryption);
 }

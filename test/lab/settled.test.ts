@@ -35,6 +35,16 @@ describe('an agent of a lab is settled', () => {
     assert.equal(settled('none', 'alone', {}), false);
   });
 
+  it('when the move to another driver is over', () => {
+    const peers = (driver: 'wireguard' | 'ipsec'): PeerStatus[] =>
+      ['n2', 'n3'].map((node) => ({
+        ...{ node, driver, state: 'routed', since: 0, receivedBytes: 0, sentBytes: 0 },
+      }));
+    const at = (driver: 'wireguard' | 'ipsec') =>
+      isSettled({ node: 'n1', state: 'encrypted', peers: peers(driver) }, { members, encryption: 'ipsec' });
+    assert.deepEqual([at('wireguard'), at('ipsec')], [false, true]);
+  });
+
   it('never before its first turn', () => {
     assert.equal(
       isSettled({ node: 'n1', state: 'starting', peers: [] }, { members: ['n1'], encryption: 'wireguard' }),
