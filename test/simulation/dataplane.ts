@@ -8,6 +8,8 @@ import type { Device } from './wireguard.ts';
 
 /** Milliseconds without a packet after which a withdrawn device goes. */
 const QUIET = 5_000;
+/** How many times as long one is kept at most. */
+const LONGEST_QUIET = 60;
 
 export interface ModelOptions {
   readonly kernel: Kernel;
@@ -20,7 +22,10 @@ export interface ModelOptions {
 export class ModelDataplane implements Dataplane {
   readonly #options: ModelOptions;
   /** Of a withdrawn device: bytes, and since when they stand. */
-  readonly #silences = new Map<DeviceName, { readonly bytes: number; readonly since: number }>();
+  readonly #silences = new Map<
+    DeviceName,
+    { readonly bytes: number; readonly since: number; readonly begun: number }
+  >();
 
   constructor(options: ModelOptions) {
     this.#options = options;
@@ -65,9 +70,10 @@ export class ModelDataplane implements Dataplane {
   #device({ name, generation }: DevicePlan): void {
     const { kernel, publicKey } = this.#options;
     const known = kernel.devices.get(name);
-    if (known?.generation !== generation)
+    if (known?.generation !== generation) {
+      kernel.deleteDevice(name);
       kernel.devices.set(name, { name, generation, publicKey: publicKey(generation), peers: new Map() });
-    else if (known.publicKey !== publicKey(generation)) kernel.rekeyed(known, publicKey(generation));
+    } else if (known.publicKey !== publicKey(generation)) kernel.rekeyed(known, publicKey(generation));
     this.#silences.delete(name);
   }
 
@@ -131,7 +137,7 @@ export class ModelDataplane implements Dataplane {
       if (devices.some((one) => one.name === name)) continue;
       const retryAfter = devices.length > 0 ? 0 : this.#silence(device);
       if (retryAfter > 0) pending.push({ device: name, retryAfter });
-      else kernel.devices.delete(name);
+      else kernel.deleteDevice(name);
     }
     return pending;
   }
@@ -141,7 +147,8 @@ export class ModelDataplane implements Dataplane {
     const bytes = [...peers.values()].reduce((sum, { received, sent }) => sum + received + sent, 0);
     const before = this.#silences.get(name);
     const since = before?.bytes === bytes ? before.since : now;
-    this.#silences.set(name, { bytes, since });
-    return Math.max(0, since + QUIET - now);
+    const begun = before?.begun ?? now;
+    this.#silences.set(name, { bytes, since, begun });
+    return Math.max(0, Math.min(since + QUIET, begun + QUIET * LONGEST_QUIET) - now);
   }
 }

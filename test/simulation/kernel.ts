@@ -5,10 +5,12 @@
 import type { PublicKey } from '../../keys/generation.ts';
 import type { DeviceName, Observation, Prefix } from '../../mesh/types.ts';
 import { WIREGUARD_TIMES } from '../../mesh/wireguard-times.ts';
+import { Handshakes } from './handshakes.ts';
+import { Liveness } from './liveness.ts';
 import type { Network, Packet } from './network.ts';
 import type { Device, Peer, Session } from './wireguard.ts';
 
-const { rekeyAfter, rejectAfter, rekeyTimeout, rekeyAttempt } = WIREGUARD_TIMES;
+const { rekeyAfter, rejectAfter } = WIREGUARD_TIMES;
 /** Packets that wait for a handshake (MAX_STAGED_PACKETS of Linux). */
 const STAGED = 128;
 
@@ -16,8 +18,8 @@ export class Kernel {
   readonly node: string;
   readonly prefix: Prefix;
   readonly network: Network;
-  /** Of this machine's clock. */
-  readonly #now: () => number;
+  readonly #handshakes: Handshakes;
+  readonly #liveness = new Liveness(this);
   readonly devices = new Map<DeviceName, Device>();
   readonly routes = new Map<Prefix, DeviceName>();
   doorShut = false;
@@ -26,7 +28,17 @@ export class Kernel {
     this.node = parts.node;
     this.prefix = parts.prefix;
     this.network = parts.network;
-    this.#now = parts.now;
+    this.#handshakes = new Handshakes({
+      kernel: this,
+      now: parts.now,
+      made: (device, peer, session) => {
+        for (const packet of peer.staged.splice(0)) this.#transmit(device, peer, { session, packet });
+      },
+    });
+  }
+
+  has(device: Device, peer: Peer): boolean {
+    return this.devices.get(device.name) === device && device.peers.get(peer.publicKey) === peer;
   }
 
   /** What a reboot leaves. */
@@ -34,6 +46,12 @@ export class Kernel {
     this.devices.clear();
     this.routes.clear();
     this.doorShut = false;
+  }
+
+  /** Its routes go with it. */
+  deleteDevice(name: DeviceName): void {
+    this.devices.delete(name);
+    for (const [prefix, device] of this.routes) if (device === name) this.routes.delete(prefix);
   }
 
   addPeer(device: Device, parts: Pick<Peer, 'publicKey' | 'node' | 'allowedIPs' | 'keepalive'>): void {
@@ -47,8 +65,11 @@ export class Kernel {
       received: 0,
       sent: 0,
       newestInitiation: 0,
+      spokeAt: Number.NEGATIVE_INFINITY,
+      owedSince: undefined,
+      unansweredSince: undefined,
       staged: [],
-      tryingUntil: 0,
+      tries: 0,
       trying: false,
     };
     device.peers.set(parts.publicKey, peer);
@@ -65,16 +86,20 @@ export class Kernel {
 
   /** A persistent keepalive that is set asks at once, and goes on asking. */
   keepAlive(device: Device, peer: Peer): void {
-    if (this.devices.get(device.name) !== device || device.peers.get(peer.publicKey) !== peer) return;
-    if (peer.keepalive === 0) return;
+    if (!this.has(device, peer) || peer.keepalive === 0) return;
     if (this.#fresh(peer) === undefined) this.initiate(device, peer);
-    else peer.sent += 32;
+    else this.sendEmpty(device, peer);
     this.network.time.after(peer.keepalive * 1000, () => this.keepAlive(device, peer));
   }
 
+  /** Handshakes are begun anew, and nothing is sent on what was; what the others still send on it is let in. */
   rekeyed(device: Device, publicKey: PublicKey): void {
     device.publicKey = publicKey;
-    for (const peer of device.peers.values()) peer.session = peer.former = peer.next = peer.asked = undefined;
+    for (const peer of device.peers.values()) {
+      peer.former = peer.session ?? peer.former;
+      peer.session = peer.next = peer.asked = undefined;
+      peer.spokeAt = Number.NEGATIVE_INFINITY;
+    }
   }
 
   send(packet: Packet): void {
@@ -118,38 +143,54 @@ export class Kernel {
 
   #transmit(device: Device, peer: Peer, { session, packet }: { session: Session; packet: Packet }): void {
     peer.sent += 100;
-    const { generation, publicKey } = device;
+    this.#liveness.sentData(device, peer);
     const carried = this.network.carry(this, packet.to, () => {
-      const why = packet.to.receive({
-        generation,
-        from: publicKey,
-        to: peer.publicKey,
-        session,
-        prefix: this.prefix,
-      });
+      const why = packet.to.receive(session, { from: this, generation: device.generation });
       if (why === undefined) this.network.arrived(packet);
       else this.network.lost(packet, why);
     });
     if (!carried) this.network.lost(packet, 'path');
   }
 
+  /** Nobody answers it. */
+  sendEmpty(device: Device, peer: Peer): void {
+    const session = this.#fresh(peer);
+    if (session === undefined) {
+      this.initiate(device, peer);
+      return;
+    }
+    peer.sent += 32;
+    peer.owedSince = undefined;
+    const to = this.network.kernel(peer.node);
+    if (to === undefined) return;
+    this.network.carry(this, to, () => {
+      const there = to.#endOf(session);
+      if (there === undefined) return;
+      if (there.peer.next === session) to.confirmed(there.device, there.peer, session);
+      else there.peer.received += 32;
+      there.peer.unansweredSince = undefined;
+    });
+  }
+
   /** Undefined: it is let in; else why not. */
-  receive(what: {
-    generation: number;
-    from: PublicKey;
-    to: PublicKey;
-    session: Session;
-    prefix: Prefix;
-  }): string | undefined {
-    const device = [...this.devices.values()].find(({ publicKey }) => publicKey === what.to);
-    if (device === undefined) return `${this.node} has no device of generation ${what.generation}`;
-    const peer = device.peers.get(what.from);
-    if (peer === undefined) return `${this.node} has no such peer on generation ${what.generation}`;
-    if (peer.next === what.session) this.confirmed(device, peer, what.session);
-    if (peer.session !== what.session && peer.former !== what.session)
-      return `${this.node} has no such session on generation ${what.generation}`;
-    if (!peer.allowedIPs.includes(what.prefix)) return `${this.node} does not allow the source`;
+  receive(session: Session, { from, generation }: { from: Kernel; generation: number }): string | undefined {
+    const end = this.#endOf(session);
+    if (end === undefined) return `${this.node} has no such session on generation ${generation}`;
+    const { device, peer } = end;
+    if (peer.next === session) this.confirmed(device, peer, session);
+    this.#liveness.heardData(device, peer);
+    if (!peer.allowedIPs.includes(from.prefix)) return `${this.node} does not allow the source`;
     peer.received += 100;
+    return undefined;
+  }
+
+  /** By its number, as a packet names it: whatever key the device has by now. */
+  #endOf(session: Session): { device: Device; peer: Peer } | undefined {
+    if (this.network.time.now() - session.born >= rejectAfter * 1000) return undefined;
+    for (const device of this.devices.values())
+      for (const peer of device.peers.values())
+        if (peer.session === session || peer.former === session || peer.next === session)
+          return { device, peer };
     return undefined;
   }
 
@@ -159,72 +200,11 @@ export class Kernel {
   }
 
   initiate(device: Device, peer: Peer): void {
-    peer.tryingUntil = this.network.time.now() + rekeyAttempt * 1000;
-    if (peer.trying) return;
-    peer.trying = true;
-    this.#try(device, peer, this.network.time.now());
-  }
-
-  #try(device: Device, peer: Peer, since: number): void {
-    const { network } = this;
-    const gone = this.devices.get(device.name) !== device || device.peers.get(peer.publicKey) !== peer;
-    const done = peer.session !== undefined && peer.session.born >= since;
-    if (gone || done || network.time.now() > peer.tryingUntil) {
-      peer.trying = false;
-      if (!done)
-        for (const packet of peer.staged.splice(0))
-          network.lost(packet, gone ? 'peer removed' : 'no handshake');
-      return;
-    }
-    this.#initiation(device, peer);
-    network.time.after(rekeyTimeout * 1000 + network.random() * 300, () => this.#try(device, peer, since));
-  }
-
-  #initiation(device: Device, peer: Peer): void {
-    const to = this.network.kernel(peer.node);
-    const at = this.#now();
-    const from = device.publicKey;
-    const asked = {};
-    peer.asked = asked;
-    if (to === undefined) return;
-    this.network.carry(this, to, () => {
-      const theirs = [...to.devices.values()].find(({ publicKey }) => publicKey === peer.publicKey);
-      const us = theirs?.peers.get(from);
-      if (theirs === undefined || us === undefined || at <= us.newestInitiation) return;
-      us.newestInitiation = at;
-      const session: Session = { born: this.network.time.now(), initiator: this };
-      us.next = session;
-      us.asked = undefined;
-      this.network.carry(to, this, () => {
-        if (peer.asked === asked && device.peers.get(peer.publicKey) === peer)
-          this.#response(device, { peer, session, to, theirs, us });
-      });
-    });
-  }
-
-  #response(
-    device: Device,
-    { peer, session, to, theirs, us }: { peer: Peer; session: Session; to: Kernel; theirs: Device; us: Peer },
-  ): void {
-    peer.asked = undefined;
-    peer.former = peer.session;
-    peer.session = session;
-    peer.lastHandshake = this.#now();
-    peer.received += 92;
-    for (const packet of peer.staged.splice(0)) this.#transmit(device, peer, { session, packet });
-    // The first packet, or an empty one, tells the other end that it is done.
-    peer.sent += 32;
-    this.network.carry(this, to, () => to.confirmed(theirs, us, session));
+    this.#handshakes.initiate(device, peer);
   }
 
   confirmed(device: Device, peer: Peer, session: Session): void {
-    if (peer.next !== session) return;
-    peer.former = peer.session;
-    peer.session = session;
-    peer.next = undefined;
-    peer.lastHandshake = this.#now();
-    peer.received += 148 + 32;
-    for (const packet of peer.staged.splice(0)) this.#transmit(device, peer, { session, packet });
+    this.#handshakes.confirmed(device, peer, session);
   }
 
   observations(): readonly Observation[] {

@@ -11,6 +11,7 @@ export interface Packet {
 export interface Witness {
   lost(packet: Packet, why: string): void;
   wentClear(packet: Packet): void;
+  arrived?(packet: Packet): void;
 }
 
 export class Network {
@@ -46,13 +47,14 @@ export class Network {
   }
 
   /** One packet from each pod of `from` to each of `to`. */
-  send(from: Kernel, to: Kernel): void {
+  send(from: Kernel, to: Kernel, packet: Packet = { from, to, sentAt: this.time.now() }): void {
     this.sent += 1;
-    from.send({ from, to, sentAt: this.time.now() });
+    from.send(packet);
   }
 
-  arrived(_packet: Packet): void {
+  arrived(packet: Packet): void {
     this.delivered += 1;
+    this.witness.arrived?.(packet);
   }
 
   lost(packet: Packet, why: string): void {

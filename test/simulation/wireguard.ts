@@ -29,9 +29,14 @@ export interface Peer {
   sent: number;
   /** The newest initiation that was seen, by the clock of whoever made it. */
   newestInitiation: number;
+  /** When we sent a message of a handshake last, in the network's time. */
+  spokeAt: number;
+  /** Since when we heard data and said nothing; and since when we said data and heard nothing. */
+  owedSince: number | undefined;
+  unansweredSince: number | undefined;
   staged: Packet[];
-  /** Until when initiations are tried; and whether one is under way. */
-  tryingUntil: number;
+  /** Initiations since something was to be sent; and whether one is under way. */
+  tries: number;
   trying: boolean;
 }
 

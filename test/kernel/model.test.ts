@@ -1,0 +1,58 @@
+// kernel suite: kernels newest, memory 2G, timeout 600
+/**
+ * A real kernel keeps the contract that the simulation's model keeps, in `test/simulation/model.test.ts`; and the two look alike
+ * after each step of random walks: `SHEATH_WALK_SEED=N` takes the same again, `SHEATH_WALKS` is how many.
+ */
+import fc from 'fast-check';
+import { dataplaneContract } from '../simulation/contract/dataplane.ts';
+import { STORIES } from '../simulation/contract/long.ts';
+import { SIZE, Walk, walks } from '../simulation/contract/random.ts';
+import { ModelWorld } from '../simulation/model-world.ts';
+import { RealWorld } from './model/real-world.ts';
+
+const SEED = Number(process.env.SHEATH_WALK_SEED ?? Date.now() % 2 ** 31);
+const WALKS = Number(process.env.SHEATH_WALKS ?? 6);
+
+let stories: Promise<readonly PromiseSettledResult<void>[]>;
+/** They mostly wait, and need not wait for anybody. */
+before(() => {
+  stories = Promise.allSettled(
+    STORIES.map(async ({ tell }, at) => {
+      const world = await RealWorld.create(`story${at}`, 2);
+      await tell(world).finally(() => world.close());
+    }),
+  );
+});
+
+describe('a real kernel', function () {
+  this.timeout(60_000);
+  let world: RealWorld;
+  before(async () => {
+    world = await RealWorld.create('model', 3);
+  });
+  after(() => world?.close());
+
+  dataplaneContract(() => world);
+
+  it(`and looks like the model after each step of random walks, seed ${SEED}`, async () => {
+    const walk = new Walk({ real: world, model: new ModelWorld(SIZE) });
+    // Above all generations of the contract.
+    let nth = 10;
+    await fc.assert(
+      fc.asyncProperty(walks, (steps) => {
+        nth += 1;
+        return walk.go(steps, nth);
+      }),
+      { seed: SEED, numRuns: WALKS, endOnFailure: true },
+    );
+  }).timeout(60_000 * WALKS);
+});
+
+describe('minutes of a real kernel', function () {
+  this.timeout(300_000);
+  for (const [at, { title }] of STORIES.entries())
+    it(title, async () => {
+      const told = (await stories)[at];
+      if (told?.status !== 'fulfilled') throw told?.reason ?? new Error('it was not told');
+    });
+});

@@ -1,0 +1,25 @@
+import fc from 'fast-check';
+/** The model of the simulation keeps the contract that a real kernel keeps (`test/kernel/model.test.ts`). */
+import { dataplaneContract } from './contract/dataplane.ts';
+import { STORIES } from './contract/long.ts';
+import { SIZE, Walk, walks } from './contract/random.ts';
+import { ModelWorld } from './model-world.ts';
+
+describe("the simulation's kernels", () => {
+  const world = new ModelWorld(3);
+  dataplaneContract(() => world);
+
+  it('and of itself it tells nothing else the second time', async () => {
+    const walk = new Walk({ real: new ModelWorld(SIZE, 1), model: new ModelWorld(SIZE, 2) });
+    let nth = 0;
+    await fc.assert(
+      fc.asyncProperty(walks, (steps) => {
+        nth += 1;
+        return walk.go(steps, nth);
+      }),
+      { numRuns: 20, endOnFailure: true },
+    );
+  });
+
+  for (const { title, tell } of STORIES) it(title, () => tell(new ModelWorld(2)));
+});
