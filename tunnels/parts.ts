@@ -5,7 +5,9 @@ import type { TunnelDriver } from './driver.ts';
 import { combineDrivers } from './drivers.ts';
 import { dryNetlink, dryWireGuard } from './dry.ts';
 import { Firewall } from './firewall/firewall.ts';
+import { Keep } from './firewall/keep.ts';
 import { createNft } from './firewall/nft.ts';
+import { dryNftShell, startNftShell } from './firewall/nft-shell.ts';
 import { ChosenDaemon } from './ipsec/chosen-daemon.ts';
 import { createIpsecDriver } from './ipsec/driver.ts';
 import { dryDaemon, dryXfrm } from './ipsec/dry.ts';
@@ -62,6 +64,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
     firewall: new Firewall({
       kernel,
       nft: createNft({ run, nft: options.nft ?? 'nft', dry }),
+      keep: new Keep(() => (dry ? dryNftShell : startNftShell(options.nft ?? 'nft'))),
       nftables: openNftables(),
       stateDir: options.stateDir,
       now,
@@ -91,7 +94,7 @@ function ipsecDriver({ ipsec = {} }: DataplaneOptions, context: IpsecContext): T
     ...(context.dry ? { xfrm: dryXfrm } : {}),
     ...(settings === undefined ? {} : { settings }),
     ...(log === undefined ? {} : { log }),
-    ...(context.dry ? {} : { alerts: alertSocketIn(folder) }),
+    ...(context.dry ? { sweeps: false } : { alerts: alertSocketIn(folder) }),
     ...(onRefusal === undefined ? {} : { onRefusal }),
   });
 }

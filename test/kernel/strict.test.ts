@@ -13,6 +13,11 @@ describe('strict mode on a real kernel', () => {
     runInNamespace({ file: 'hands.ts', userspace: false });
   });
 
+  it('when it shuts and opens', function () {
+    this.timeout(120_000);
+    runInNamespace({ file: 'order.ts', userspace: false });
+  });
+
   it('what a machine is told before it joins', function () {
     this.timeout(60_000);
     runInNamespace({ file: 'preflight.ts', userspace: false });

@@ -12,6 +12,11 @@ describe('strict mode and what is before it', () => {
     runInNamespace({ file: 'hands.ts', userspace: true });
   });
 
+  it('when it shuts and opens', function () {
+    this.timeout(120_000);
+    runInNamespace({ file: 'order.ts', userspace: true });
+  });
+
   it('what a machine is told before it joins', function () {
     this.timeout(60_000);
     runInNamespace({ file: 'preflight.ts', userspace: true });

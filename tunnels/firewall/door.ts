@@ -22,7 +22,8 @@
  * Where the cloud gives nodes and pods addresses of one network, `nodePrefixes` narrower than `clusterPrefixes` tell nodes from pods.
  * Where they are equal, what is not exempt counts as a pod.
  *
- * The guard is the same door in a table of its own, a moment later: whoever flushes or deletes the one leaves the other.
+ * The guard is the same door in a table of its own, a moment later: whoever flushes or deletes the one leaves the other. The keep is a
+ * third, which nobody else can flush.
  */
 import type { MeshPlan } from '../../mesh/types.ts';
 import {
@@ -75,7 +76,7 @@ export function door(plan: MeshPlan, { outside, later = 0 }: DoorOptions): Rules
     counters: COUNTERS.map(({ name }) => name),
     sets: ports.length === 0 ? [] : [{ name: 'ports', type: 'inet_service', elements: ports }],
     chains: [
-      { name: 'door-out', base: { ...base, hook: 'postrouting', prio: BEFORE_SRCNAT - 1 + later } },
+      { name: 'door-out', base: { ...base, hook: 'postrouting', prio: BEFORE_SRCNAT - 2 + later } },
       { name: 'door-in', base: { ...base, hook: 'prerouting', prio: RAW + later } },
       { name: 'door-reply', base: { ...base, hook: 'prerouting', prio: AFTER_DSTNAT + later } },
     ],

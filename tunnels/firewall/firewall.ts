@@ -13,14 +13,16 @@ import { change, DataplaneFailure, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
 import { Counts } from './counts.ts';
 import type { Table } from './json.ts';
+import type { Keep } from './keep.ts';
 import { KnownTables, type KnownTablesOptions } from './known.ts';
 import type { Nft } from './nft.ts';
-import { GUARD, gaps, TABLE, TABLES, tablesOf } from './ruleset.ts';
+import { GUARD, gaps, KEEP, keepOf, TABLE, TABLES, tablesOf } from './ruleset.ts';
 import { loading, loadingAnew, removal } from './transaction.ts';
 
 export interface FirewallOptions extends KnownTablesOptions {
   readonly kernel: Kernel;
   readonly nft: Nft;
+  readonly keep: Keep;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -44,7 +46,7 @@ export class Firewall {
     for (const made of this.#unreported.splice(0)) outcome.changed(made);
     if (plan.mode !== 'strict') return;
     for (const gap of gaps(plan)) outcome.failed(gap);
-    await this.#attempt(outcome, async () => this.#make(await this.#wanted(plan), outcome));
+    await this.#lock(plan, outcome);
   }
 
   /** In its turn: what the plan wants, unless that opens the door. */
@@ -52,7 +54,7 @@ export class Firewall {
     if (plan.mode === 'strict' || plan.devices.length === 0) return;
     await this.#attempt(outcome, async () => {
       await this.#refresh();
-      if (!this.#known.found.has(GUARD)) await this.#make(await this.#wanted(plan), outcome);
+      if (!this.#known.found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
     });
   }
 
@@ -61,7 +63,8 @@ export class Firewall {
     if (plan.mode === 'strict') return;
     await this.#attempt(outcome, async () => {
       await this.#refresh();
-      if (this.#known.found.has(GUARD)) await this.#make(await this.#wanted(plan), outcome);
+      if (this.#known.found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
+      await this.#options.keep.remove();
     });
   }
 
@@ -76,13 +79,14 @@ export class Firewall {
     return this.#inTurn(async () => {
       if (this.#known.none) return false;
       await this.#refresh();
-      return this.#known.disturbed.length > 0;
+      return this.#known.disturbed.length > 0 || this.#options.keep.lost;
     });
   }
 
   /** What `shut` does, between two calls of `set`; the next report tells of it. */
   async mend(plan: MeshPlan, outcome: Outcome): Promise<void> {
-    await this.#attempt(outcome, async () => this.#make(await this.#wanted(plan), outcome));
+    if (plan.mode === 'strict') await this.#lock(plan, outcome);
+    else await this.#attempt(outcome, () => this.#make(tablesOf(plan), outcome));
     this.#unreported.push(...outcome.changes);
   }
 
@@ -95,6 +99,7 @@ export class Firewall {
     const tables = TABLES.filter((name) => this.#known.found.has(name));
     if (plan.mode !== 'strict' && this.#counts.list().every(({ packets }) => packets === 0)) return undefined;
     for (const name of tables) await this.#counts.read(name);
+    await this.#counts.read(KEEP);
     const shut = tables.length === TABLES.length && this.#known.disturbed.length === 0;
     return {
       shut,
@@ -104,7 +109,26 @@ export class Firewall {
   }
 
   close(): void {
+    this.#options.keep.close();
     this.#options.nftables.close();
+  }
+
+  async #lock(plan: MeshPlan, outcome: Outcome): Promise<void> {
+    await this.#attempt(outcome, async () => {
+      const outside = await this.#outside(plan);
+      await this.#make(tablesOf(plan, outside), outcome);
+      await this.#setKeep(keepOf(plan, outside));
+    });
+  }
+
+  async #setKeep(table: Table): Promise<void> {
+    await this.#options.keep.set(table, digestOf(table), this.#counts.of(KEEP)).catch((cause: unknown) => {
+      throw new DataplaneFailure({
+        part: 'firewall',
+        code: 'KEEP_REFUSED',
+        message: `table inet ${KEEP}, which a flush of all rules would pass by, cannot be: ${String(cause)}; the door is shut without it`,
+      });
+    });
   }
 
   async #attempt(outcome: Outcome, task: () => Promise<void>): Promise<void> {
@@ -118,13 +142,11 @@ export class Firewall {
   }
 
   /** Where it cannot be read which links lead to the other nodes, a door that does not ask for them is better than none. */
-  async #wanted(plan: MeshPlan): Promise<readonly Table[]> {
-    const { kernel } = this.#options;
-    const links =
-      plan.mode === 'strict' ? await underlayLinks(plan.ownAddresses, kernel).catch(() => []) : [];
+  async #outside(plan: MeshPlan): Promise<readonly string[]> {
+    const links = await underlayLinks(plan.ownAddresses, this.#options.kernel).catch(() => []);
     // Behind a bridge that carries the node's address there may be pods of ours too.
     const outside = links.filter(({ kind }) => kind !== 'bridge' && kind !== 'openvswitch');
-    return tablesOf(plan, outside.map(({ name }) => name).sort());
+    return outside.map(({ name }) => name).sort();
   }
 
   /** A door that is mended waits for nothing but for what is done to the tables just now. */
@@ -167,21 +189,23 @@ export class Firewall {
       await run(loading);
     } catch (error) {
       if (!due.some(({ name }) => found.has(name))) throw error;
+      for (const { name } of due) await this.#counts.read(name);
       await run(loadingAnew);
     }
   }
 
-  /** Reads the counters, for the tables that are made anew. @returns packets that the guard stopped, which the door would have. */
-  async #heldMeanwhile(): Promise<bigint> {
+  /** Reads the counters, for the tables that are made anew. @returns packets that others stopped, which the door would have. */
+  async #heldMeanwhile(): Promise<Held> {
     await this.#counts.read(TABLE);
-    return this.#counts.read(GUARD);
+    return { guard: await this.#counts.read(GUARD), keep: await this.#counts.read(KEEP) };
   }
 
   /** What somebody's hand meant for the door, when it was shut before. */
-  #noteOf(disturbed: ReadonlySet<string>, held: bigint): string {
+  #noteOf(disturbed: ReadonlySet<string>, held: Held): string {
     if (!this.#known.settled.has(GUARD)) return '';
     if (!disturbed.has(TABLE)) return '';
-    if (!disturbed.has(GUARD)) return `: inet ${GUARD} held, and dropped ${held} packets meanwhile`;
+    if (!disturbed.has(GUARD)) return `: inet ${GUARD} held, and dropped ${held.guard} packets meanwhile`;
+    if (this.#options.keep.holds) return `: inet ${KEEP} held, and dropped ${held.keep} packets meanwhile`;
     const { now, steady } = this.#options;
     const until = now();
     const since = Math.round(until - (steady() - this.#known.undisturbedAt));
@@ -203,6 +227,11 @@ export class Firewall {
       this.#counts.retire(name);
     }
   }
+}
+
+interface Held {
+  readonly guard: bigint;
+  readonly keep: bigint;
 }
 
 interface Made {

@@ -10,7 +10,10 @@ import { passage } from './translate.ts';
 
 export const TABLE = 'sheath';
 export const GUARD = 'sheath-guard';
+/** Those that stay when the agent goes. */
 export const TABLES = [TABLE, GUARD] as const;
+/** What a flush of all rules passes by (`keep.ts`). */
+export const KEEP = 'sheath-keep';
 export type TableName = (typeof TABLES)[number];
 
 /**
@@ -38,6 +41,11 @@ export function tablesOf(plan: MeshPlan, outside: readonly string[] = []): reado
     ...(strict ? [{ name: GUARD, ...door(plan, { outside, later: 1 }) }] : []),
   ];
 }
+
+export const keepOf = (plan: MeshPlan, outside: readonly string[]): Table => ({
+  name: KEEP,
+  ...door(plan, { outside, later: 2 }),
+});
 
 /** Where a door that shuts still leaves a gap that nobody meant. */
 export function gaps({

@@ -12,6 +12,15 @@ const FAMILY = 'inet';
  */
 export function loading(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
   if (found?.asleep === true) return loadingAnew(table, found, counted);
+  return [{ add: { table: { family: FAMILY, name: table.name } } }, ...filling(table, found, counted)];
+}
+
+/** Of a table that is there. */
+export function filling(
+  table: Table,
+  found: Pick<FoundTable, 'chains' | 'sets'> | undefined,
+  counted: Counted,
+): Command[] {
   const of = (object: JsonObject): JsonObject => ({ family: FAMILY, table: table.name, ...object });
   const each = (verb: string, kind: string, objects: readonly JsonObject[]): Command[] =>
     objects.map((object) => ({ [verb]: { [kind]: of(object) } }));
@@ -19,7 +28,6 @@ export function loading(table: Table, found: FoundTable | undefined, counted: Co
   // Sets without a name of their own go with the rule that holds them.
   const sets = (found?.sets ?? []).filter((name) => !name.startsWith('__')).map((name) => ({ name }));
   return [
-    { add: { table: { family: FAMILY, name: table.name } } },
     ...each(
       'add',
       'counter',
