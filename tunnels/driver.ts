@@ -23,6 +23,8 @@ export interface TunnelDriver {
   disturbed(device: DeviceName): boolean;
   /** Before the device goes: takes back what the driver has elsewhere than on it. Absent: nothing. */
   release?(device: DeviceName, generation: number): Promise<void>;
+  /** After all else: takes back what devices left that went without `release`, removed by hand while nobody looked. Absent: nothing. */
+  sweep?(): Promise<void>;
   /** What it tells of itself beyond its devices; nothing while it has none. Absent: nothing. */
   report?(): Promise<Pick<Report, 'ipsec'>>;
   /** The device is gone, or another. */

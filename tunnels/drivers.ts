@@ -37,6 +37,9 @@ export function combineDrivers(drivers: Drivers): TunnelDriver {
     release: async (device, generation) => {
       for (const driver of all) await driver.release?.(device, generation);
     },
+    sweep: async () => {
+      for (const driver of all) await driver.sweep?.();
+    },
     report: async () =>
       Object.assign({}, ...(await Promise.all(all.map(async (driver) => driver.report?.())))),
     forget: (device) => {

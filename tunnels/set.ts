@@ -61,6 +61,7 @@ export async function setAll(parts: Parts, desired: DesiredState, outcome: Outco
  */
 async function takeBack(parts: Parts, { plan }: DesiredState, outcome: Outcome): Promise<readonly Pending[]> {
   const pending = await attempt(undefined, outcome, () => parts.devices.prune(plan, outcome));
+  await attempt(undefined, outcome, async () => parts.driver.sweep?.());
   const allGone = plan.devices.length === 0 && pending?.length === 0;
   if (plan.devices.length > 0 || allGone) await parts.firewall.prune(plan, outcome);
   if (allGone) await attempt(undefined, outcome, () => parts.sysctls.restore(outcome));

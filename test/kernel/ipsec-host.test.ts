@@ -8,7 +8,8 @@ import { strongswanConf } from '../../tunnels/ipsec/strongswan-conf.ts';
 import { ViciClient } from '../../tunnels/ipsec/vici/client.ts';
 import { listAt, sectionsOf } from '../../tunnels/ipsec/vici/message.ts';
 import { privateKey } from '../tunnels/states.ts';
-import { eventually, exchange, Machines } from './ipsec/machines.ts';
+import { eventually, Machines } from './ipsec/machines.ts';
+import { exchange } from './ipsec/traffic.ts';
 
 describe("IPsec with the host's charon", function () {
   this.timeout(60_000);

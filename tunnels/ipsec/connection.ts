@@ -55,6 +55,10 @@ export interface Connection {
 /** States, policies and the device of one generation have it in common, and with nobody else (`sh` and the generation). */
 export const interfaceId = (generation: number): number => (0x73680000 | (generation & 0xffff)) >>> 0;
 
+/** As far as the id tells it, which is modulo 2^16; undefined: it is nobody's of ours. */
+export const generationOfId = (id: number): number | undefined =>
+  id >>> 16 === 0x7368 ? id & 0xffff : undefined;
+
 /** What ties policies to states: of this peer, on this generation, with this key, in slot `a`. Only this node knows it. */
 export function requestId(generation: number, node: string, publicKey: PublicKey): number {
   const digest = createHash('sha256').update(`${generation} ${node} ${publicKey}`).digest();
@@ -86,6 +90,12 @@ export function claimsOf(id: string): { readonly node?: string; readonly publicK
 
 /** The key of an identity that is one of ours. */
 export const keyOf = (id: string): PublicKey | undefined => claimsOf(id).publicKey;
+
+/** undefined: it is no connection of ours. */
+export function generationOfName(name: string): number | undefined {
+  const [, number] = /^sheath-(\d+)-/.exec(name) ?? [];
+  return number === undefined ? undefined : Number(number);
+}
 
 /** What the names of one generation's connections begin with. */
 export const namePrefix = (generation: number): string => `${NAME_PREFIX}${generation}-`;

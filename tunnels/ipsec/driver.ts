@@ -1,5 +1,6 @@
 /** The IPsec driver: IKEv2 by charon, ESP by the kernel, one XFRM interface a generation. */
 import type { DeviceName, DevicePlan, MeshPlan } from '../../mesh/types.ts';
+import { DEVICE_NAMES, generationOf, isOurs } from '../devices/devices.ts';
 import type { TunnelDriver } from '../driver.ts';
 import { codeOf, DataplaneFailure } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
@@ -11,7 +12,7 @@ import type { Daemon } from './daemon.ts';
 import { DeviceState } from './device.ts';
 import { Keeper } from './keeper.ts';
 import { Refusals, type RefusalsOptions } from './refusals.ts';
-import { releaseGeneration } from './release.ts';
+import { releaseGeneration, releaseLeftovers } from './release.ts';
 import { Sessions } from './sessions.ts';
 import { DEFAULT_IPSEC, type IpsecSettings } from './settings.ts';
 import { readDrops } from './xfrm/statistics.ts';
@@ -36,12 +37,22 @@ export interface IpsecDriverOptions {
   /** Path of the socket on which a charon of our own tells what it refused. Absent: nobody listens. */
   readonly alerts?: string;
   readonly onRefusal?: RefusalsOptions['onRefusal'];
+  /** Whether what is left of others' devices is taken back. */
+  readonly sweeps?: boolean;
 }
 
 const PORTS = { ike: 500, natt: 4500 } as const;
 
 export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
-  const { kernel, daemon, steady, settings = () => DEFAULT_IPSEC, ports = PORTS, log } = options;
+  const {
+    kernel,
+    daemon,
+    steady,
+    settings = () => DEFAULT_IPSEC,
+    ports = PORTS,
+    log,
+    sweeps = true,
+  } = options;
   const open = options.xfrm ?? openXfrm;
   let opened: Xfrm | undefined;
   const xfrm = () => {
@@ -50,6 +61,7 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
   };
   const sessions = new Sessions(options.now);
   const keeper = new Keeper({ daemon, xfrm, steady, sessions });
+  let swept = false;
   const refusals = new Refusals({ steady, onRefusal: options.onRefusal ?? (() => undefined) });
   const alerts =
     options.alerts === undefined
@@ -95,6 +107,18 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
       forget(device);
       await releaseGeneration(generation, { daemon, xfrm: xfrm() });
     },
+    async sweep() {
+      const links = await Promise.all(DEVICE_NAMES.map((name) => kernel.link(name)));
+      const held = links.filter((link) => link?.kind === 'xfrm' && isOurs(link));
+      const gone = [...states.keys()].filter((name) => !held.some((link) => link?.name === name));
+      if (!sweeps || (swept && gone.length === 0)) return;
+      for (const name of gone) forget(name);
+      const generations = held.flatMap((link) => (link === undefined ? [] : [generationOf(link)]));
+      // Where the kernel has no IPsec nobody left any.
+      const socket = attempt(xfrm);
+      if (socket !== undefined) await releaseLeftovers(generations, { daemon, xfrm: socket });
+      swept = true;
+    },
     async report() {
       if (states.size === 0) return {};
       const refused = alerts?.open === true ? { refused: refusals.counts } : {};
@@ -109,6 +133,14 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
       opened = undefined;
     },
   };
+}
+
+function attempt<T>(task: () => T): T | undefined {
+  try {
+    return task();
+  } catch {
+    return undefined;
+  }
 }
 
 async function create(device: DevicePlan, kernel: Kernel): Promise<void> {

@@ -1,6 +1,6 @@
 /** Takes back what a generation has in charon and in the kernel: connections, SAs, its key, policies and states. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { interfaceId, keyOf, namePrefix } from './connection.ts';
+import { generationOfId, generationOfName, interfaceId, keyOf, namePrefix } from './connection.ts';
 import type { Daemon } from './daemon.ts';
 import { charonKeyId } from './key-encoding.ts';
 import { listConnections, listSas } from './security.ts';
@@ -30,6 +30,28 @@ export async function releaseGeneration(generation: number, options: ReleaseOpti
   }
   await xfrm.write(states.map((state) => ({ type: 'removeState', state })));
   if ((await daemon.alive()) && (await listConnections(daemon.client)).size === 0) await daemon.stop();
+}
+
+/** What generations left whose devices went without us. @param held those that have a device */
+export async function releaseLeftovers(held: readonly number[], options: ReleaseOptions): Promise<void> {
+  const { daemon, xfrm } = options;
+  const kept = new Set(held.map(interfaceId));
+  const isLeft = (id: number) => generationOfId(id) !== undefined && !kept.has(id);
+  const inKernel = [...(await xfrm.policies(isLeft)), ...(await xfrm.states(isLeft))];
+  const found = new Set(inKernel.map(({ interfaceId }) => generationOfId(interfaceId)));
+  if (await daemon.alive()) {
+    const names = [...(await listConnections(daemon.client)).keys()];
+    for (const number of names.map(generationOfName)) {
+      if (number === undefined || kept.has(interfaceId(number))) continue;
+      // charon tells it whole.
+      found.delete(number & 0xffff);
+      found.add(number);
+    }
+    if (names.length === 0 && held.length === 0) await daemon.stop();
+  }
+  for (const generation of found) {
+    if (generation !== undefined) await releaseGeneration(generation, options);
+  }
 }
 
 async function releaseCharon(generation: number, { daemon }: ReleaseOptions): Promise<void> {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Observation } from '../../../mesh/types.ts';
-import type { Change, Report } from '../../../tunnels/dataplane.ts';
+import type { Change, IkeRefusal, Report } from '../../../tunnels/dataplane.ts';
 import type { IpsecSettings } from '../../../tunnels/ipsec/settings.ts';
 import type { IpsecShape } from './shape.ts';
 
@@ -74,6 +74,11 @@ export class Machine {
 
   observe(): Promise<Observation[]> {
     return this.#ask('observe');
+  }
+
+  /** What it told of sessions that were refused, and how often each. */
+  said(): Promise<[IkeRefusal, number][]> {
+    return this.#ask('said');
   }
 
   /** As a crash of the agent: what it left goes on. */
@@ -165,32 +170,4 @@ export async function eventually<T>(task: () => Promise<T> | T, seconds = 20): P
       await sleep(100);
     }
   }
-}
-
-export interface Exchange {
-  readonly sent: number;
-  readonly received: number;
-}
-
-/** Packets both ways between two pods: so many, `rate` a second; the last is waited for, as an interrupted ping would not. */
-export function exchange(
-  from: number,
-  to: string,
-  options: { count: number; rate?: number },
-): Promise<Exchange> {
-  const every = (1 / (options.rate ?? 250)).toFixed(4);
-  const args = ['-q', '-i', every, '-W', '2', '-c', String(options.count), to];
-  const child = spawn('ip', ['netns', 'exec', `pod${from}`, 'ping', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  child.stdout.on('data', (piece) => {
-    output += String(piece);
-  });
-  return new Promise((resolve) => {
-    child.once('close', () => {
-      const [, sent = '', received = ''] = /(\d+) packets transmitted, (\d+) received/.exec(output) ?? [];
-      resolve({ sent: Number(sent), received: Number(received) });
-    });
-  });
 }

@@ -1,11 +1,12 @@
 /** A dataplane in a namespace, which does what it is told on standard input, a line of JSON each: `[id, verb, argument]`. */
 import { createInterface } from 'node:readline';
 import { createDataplane } from '../../../tunnels/create.ts';
-import type { DesiredState } from '../../../tunnels/dataplane.ts';
+import type { DesiredState, IkeRefusal } from '../../../tunnels/dataplane.ts';
 import type { IpsecSettings } from '../../../tunnels/ipsec/settings.ts';
 import { type IpsecShape, ipsecDesired } from './shape.ts';
 
 const [folder = '', settings = '', vici] = process.argv.slice(2);
+const said: [IkeRefusal, number][] = [];
 const dataplane = await createDataplane({
   stateDir: `${folder}/state`,
   userspace: 'never',
@@ -14,6 +15,7 @@ const dataplane = await createDataplane({
     ...(vici === undefined ? { folder: `${folder}/ipsec` } : { vici }),
     log: { path: `${folder}/charon.log`, level: 1 },
     settings: () => JSON.parse(settings) as IpsecSettings,
+    onRefusal: (refusal, times) => void said.push([refusal, times]),
   },
 });
 
@@ -30,6 +32,7 @@ const verbs: Record<string, (argument: IpsecShape) => Promise<unknown>> = {
   set: (shape) => dataplane.set(desiredOf(shape)),
   preview: (shape) => dataplane.preview(desiredOf(shape)),
   observe: () => dataplane.observe(),
+  said: async () => said,
   close: () => dataplane.close(),
 };
 
