@@ -164,7 +164,7 @@ export class Demo {
     const { narrator, signal } = this.#stage.options;
     const other: Driver = this.#driver === 'wireguard' ? 'ipsec' : 'wireguard';
     if (!(await this.#stage.canMoveTo(other))) return;
-    narrator.step(`From ${this.#driver} to ${other} under traffic: sheath enable --encryption ${other}`);
+    narrator.step(`Moved under traffic: sheath enable --encryption ${other} --wait`);
     const before = await this.#stage.losses.soFar();
     this.#stage.lookAway();
     await this.#stage.sheath('enable', '--encryption', other);

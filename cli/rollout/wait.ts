@@ -15,8 +15,8 @@ export interface WaitOptions extends JudgeOptions {
 }
 
 const PERIOD = 500;
-/** Milliseconds that a look may take, though all the time was used up before. */
-const ONE_LOOK = 1000;
+/** Milliseconds that the last look may take, when the time is over. */
+const LAST_LOOK = 1000;
 
 export interface Waited {
   readonly reached: boolean;
@@ -34,7 +34,7 @@ export async function waitFor(
 ): Promise<Waited> {
   // A clock that is set while we wait must not end the waiting.
   const startedAt = performance.now();
-  cluster.within(Math.max(options.timeout, ONE_LOOK));
+  cluster.within(options.timeout + LAST_LOOK);
   const screen = new Screen(context, options.goal);
   let last: { snapshot: Snapshot; progress: Progress } | undefined;
   try {
