@@ -14,36 +14,21 @@ export function openNetlink(): Netlink {
   const requests = new RequestSocket(NETLINK_ROUTE);
   const listeners = new Set<Listener>();
 
-  async function list<T>(encode: Encode, parse: (message: Message) => T | undefined): Promise<T[]> {
-    let found: T[] = [];
-    await requests.dump(
-      encode,
-      (message) => {
-        const parsed = parse(message);
-        if (parsed !== undefined) found.push(parsed);
-      },
-      () => {
-        found = [];
-      },
-    );
-    return found;
-  }
-
   return {
-    links: () => list(links.listLinks, (message) => links.parseLink(message.body)),
-    addresses: () => list(links.listAddresses, (message) => links.parseAddress(message.body)),
+    links: () => requests.list(links.listLinks, (message) => links.parseLink(message.body)),
+    addresses: () => requests.list(links.listAddresses, (message) => links.parseAddress(message.body)),
     routes: (keep) =>
-      list(routes.listRoutes, ({ body }) => {
+      requests.list(routes.listRoutes, ({ body }) => {
         if (routes.isCached(body)) return undefined;
         const { table, protocol } = routes.routeOwner(body);
         return keep(table, protocol) ? routes.parseRoute(body) : undefined;
       }),
     rules: async () => [
-      ...(await list(routes.listRules(4), (message) => routes.parseRule(message.body))),
-      ...(await list(routes.listRules(6), (message) => routes.parseRule(message.body))),
+      ...(await requests.list(routes.listRules(4), (message) => routes.parseRule(message.body))),
+      ...(await requests.list(routes.listRules(6), (message) => routes.parseRule(message.body))),
     ],
     packets: async (index) =>
-      (await list(links.getLink(index), (message) => links.parsePackets(message.body)))[0] ?? 0n,
+      (await requests.list(links.getLink(index), (message) => links.parsePackets(message.body)))[0] ?? 0n,
     write: async (writes) => {
       const deaf = writes.filter(isRouteWrite).length > MANY_ROUTES;
       if (deaf) for (const listener of listeners) listener.pause();

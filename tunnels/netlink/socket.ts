@@ -92,6 +92,22 @@ export class RequestSocket {
     });
   }
 
+  /** What `parse` makes of the messages of the answer. */
+  async list<T>(encode: Encode, parse: (message: Message) => T | undefined): Promise<T[]> {
+    let found: T[] = [];
+    await this.dump(
+      encode,
+      (message) => {
+        const parsed = parse(message);
+        if (parsed !== undefined) found.push(parsed);
+      },
+      () => {
+        found = [];
+      },
+    );
+    return found;
+  }
+
   /** One answer a message: undefined when the kernel took it. */
   send(encoders: readonly Encode[]): Promise<(NetlinkError | undefined)[]> {
     return this.#inTurn(async () => {

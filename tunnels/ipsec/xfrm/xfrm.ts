@@ -1,6 +1,5 @@
 /** The one adapter to NETLINK_XFRM. */
 import { type Encode, RequestSocket } from '../../netlink/socket.ts';
-import type { Message } from '../../netlink/wire.ts';
 import { listPolicies, parsePolicy, removePolicy, setPolicy } from './policies.ts';
 import { listStates, removeState, takeState } from './states.ts';
 import type { Xfrm, XfrmWrite } from './types.ts';
@@ -11,24 +10,9 @@ const NETLINK_XFRM = 6;
 export function openXfrm(): Xfrm {
   const requests = new RequestSocket(NETLINK_XFRM);
 
-  async function list<T>(encode: Encode, parse: (message: Message) => T | undefined): Promise<T[]> {
-    let found: T[] = [];
-    await requests.dump(
-      encode,
-      (message) => {
-        const parsed = parse(message);
-        if (parsed !== undefined) found.push(parsed);
-      },
-      () => {
-        found = [];
-      },
-    );
-    return found;
-  }
-
   return {
-    policies: (isOurs) => list(listPolicies, ({ body }) => parsePolicy(body, isOurs)),
-    states: (isOurs) => list(listStates, ({ body }) => takeState(body, isOurs)),
+    policies: (isOurs) => requests.list(listPolicies, ({ body }) => parsePolicy(body, isOurs)),
+    states: (isOurs) => requests.list(listStates, ({ body }) => takeState(body, isOurs)),
     write: async (writes) => (writes.length === 0 ? [] : requests.send(writes.map(encodeWrite))),
     close: () => requests.close(),
   };
