@@ -1,4 +1,5 @@
 /** Nodes whose agents are played by the test: they follow the resource when they are told to. The API server is the embedded one. */
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -71,10 +72,13 @@ export class Puppets {
           : JSON.stringify(
               generations.map((generation) => ({
                 generation,
-                publicKey: Buffer.alloc(32, generation).toString('base64'),
                 ...(ipsec.includes(generation)
-                  ? { driver: 'ipsec' }
-                  : { driver: 'wireguard', port: 51830 + (generation % 2) }),
+                  ? { driver: 'ipsec', publicKey: ed25519Key() }
+                  : {
+                      driver: 'wireguard',
+                      publicKey: Buffer.alloc(32, generation).toString('base64'),
+                      port: 51830 + (generation % 2),
+                    }),
               })),
             ),
       'sheath.dev/sending': sending.length === 0 ? null : sending.join(','),
@@ -120,6 +124,12 @@ export class Puppets {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
+}
+
+/** A point of the curve: not any 32 bytes are a key. */
+export function ed25519Key(): string {
+  const { x = '' } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+  return Buffer.from(x, 'base64url').toString('base64');
 }
 
 const MESH = '/apis/sheath.dev/v1alpha1/encryptionmeshes/default';

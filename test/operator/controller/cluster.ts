@@ -2,6 +2,7 @@
 import type { Spec } from '../../../operator/config/schema.ts';
 import { keepMesh, type SeenMesh } from '../../../operator/controller/mesh.ts';
 import { type ClusterNode, keepNode } from '../../../operator/controller/node.ts';
+import { ed25519Key } from '../../cli/puppets.ts';
 
 export interface NodeOptions {
   readonly held?: readonly number[];
@@ -23,10 +24,9 @@ export function annotations({
 }: NodeOptions): Record<string, string> {
   const generations = held.map((generation) => ({
     generation,
-    publicKey: KEY,
     ...(ipsec.includes(generation)
-      ? { driver: 'ipsec' }
-      : { driver: 'wireguard', port: 51830 + (generation % 2) }),
+      ? { driver: 'ipsec', publicKey: ed25519Key() }
+      : { driver: 'wireguard', publicKey: KEY, port: 51830 + (generation % 2) }),
   }));
   return {
     ...(held.length === 0
