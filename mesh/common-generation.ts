@@ -1,4 +1,5 @@
 /** Which generation the others are on: what a node without a key takes, and where one that is alone with its keys goes. */
+import type { Generation } from '../keys/generation.ts';
 import type { NodeRecord } from './types.ts';
 
 export interface Vote {
@@ -21,6 +22,12 @@ export function mostCommon(others: readonly NodeRecord[]): Vote | undefined {
     if (better) best = { number, count };
   }
   return best;
+}
+
+/** How many of them list it, with this driver. */
+export function listersOf(one: Pick<Generation, 'number' | 'driver'>, others: readonly NodeRecord[]): number {
+  const same = ({ number, driver }: Generation) => number === one.number && driver === one.driver;
+  return others.filter(({ generations }) => generations.some(same)).length;
 }
 
 /** What it holds and may send on; all that it holds, when it does not say. */

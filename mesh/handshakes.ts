@@ -10,6 +10,9 @@
  * All this is about a peer's newest link, whatever its older one carries: a superseded link gets no keepalive, for its silence is what
  * lets it go. While the older one carries the peer's traffic nothing hurries, and there are no restarts: in a rotation they would be as many
  * as there are peers, and WireGuard tries again by itself every 5 s.
+ *
+ * IPsec needs none of it: charon's messages carry a session of their own each, so that crossing ones do no harm, and whoever looks after the
+ * sessions (`tunnels/ipsec/healing.ts`) begins again. Its links are only waited for.
  */
 
 import type { DeviceName, MeshPlan, PeerLink, PeerPlan, PeerStatus } from './types.ts';
@@ -68,6 +71,11 @@ export function initiations({ plan, statuses, attempts, now }: InitiationsInput)
       if (status?.state === 'degraded' && status.driver === 'wireguard') keepalive.add(node);
       continue;
     }
+    if (link.driver === 'ipsec') {
+      const known = attempts.get(node);
+      next.set(node, isOf(known, link) ? known : { link, since: now, restarts: 0, nextAt: Infinity });
+      continue;
+    }
     const moment = { link, begins: plan.self < node, hurries: !isCarried(status, link), now };
     const { attempt, initiates, restarts } = advance(attempts.get(node), moment);
     next.set(node, attempt);
@@ -85,7 +93,7 @@ function waitingLink(
   receiving: readonly DeviceName[],
 ): PeerLink | undefined {
   const newest = peer.links.at(-1);
-  if (newest?.driver !== 'wireguard' || receiving.includes(newest.device)) return undefined;
+  if (newest === undefined || receiving.includes(newest.device)) return undefined;
   return status?.established?.at(-1) === newest.generation ? undefined : newest;
 }
 

@@ -41,6 +41,8 @@ export interface Lifecycle {
   readonly possible: ReadonlyMap<string, number>;
   /** Who is waited for, and for what; sorted by node. */
   readonly waiting: readonly Waiting[];
+  /** Why what is wished does not come to be on this node, though it waits for nobody. */
+  readonly problems: readonly LifecycleProblem[];
   /** When to come back at the latest, in milliseconds since the epoch. */
   readonly nextAt?: number;
 }
@@ -52,10 +54,21 @@ export interface Waiting {
   readonly message: string;
 }
 
+export interface LifecycleProblem {
+  /**
+   *   DRIVER_HELD     another driver is asked for than the newest generation has
+   *   DRIVER_UNABLE   this node cannot do the driver of the next
+   */
+  readonly code: 'DRIVER_HELD' | 'DRIVER_UNABLE';
+  /** A sentence that names the generation, the driver and the way out. */
+  readonly message: string;
+}
+
 /**
  *   NOT_SWITCHED    it says that it may still send on the old generation
  *   OLD_GENERATION  it has published no key of the new one yet
+ *   UNABLE          nor will it: its agent says that it cannot do the driver of the new one
  *   NOT_ROUTED      it has, and our way to it is still the old one, or in clear: no handshake yet
  *   DOOR_SHUT       it drops what comes in clear
  */
-export type WaitingCode = 'NOT_SWITCHED' | 'OLD_GENERATION' | 'NOT_ROUTED' | 'DOOR_SHUT';
+export type WaitingCode = 'NOT_SWITCHED' | 'OLD_GENERATION' | 'UNABLE' | 'NOT_ROUTED' | 'DOOR_SHUT';

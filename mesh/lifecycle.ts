@@ -8,8 +8,19 @@
  *   withdraw        hold n+1                     when nobody sends on n, and nothing came in on it for a while
  *   disable         door open, then no route, then sending 0 (the record goes), then hold nothing
  */
-import { isBelieved, mostCommon, newestOfMost, type Vote } from './common-generation.ts';
-import type { Lifecycle, LifecycleInput, Waiting } from './lifecycle-types.ts';
+import { mostCommon, newestOfMost } from './common-generation.ts';
+import {
+  type Choice,
+  type Company,
+  driverOf,
+  inability,
+  isSame,
+  lists,
+  newestPossible,
+  yields,
+} from './driver-choice.ts';
+import { held as heldProblem, unable } from './driver-problems.ts';
+import type { Lifecycle, LifecycleInput, LifecycleProblem, Waiting } from './lifecycle-types.ts';
 import {
   adding,
   change,
@@ -23,7 +34,8 @@ import {
   type Stance,
   without,
 } from './stance.ts';
-import type { Encryption, NodeRecord } from './types.ts';
+import type { NodeRecord } from './types.ts';
+import { believed, voicesOf, willTakePart } from './voices.ts';
 import { doorsShut, hasRoute, notRouted, notSwitched, onOld } from './waiting.ts';
 
 export type { Lifecycle, LifecycleInput, Silence, Waiting } from './lifecycle-types.ts';
@@ -47,6 +59,7 @@ interface Step {
   readonly unroute?: boolean;
   readonly possible?: ReadonlyMap<string, number>;
   readonly waiting?: readonly Waiting[];
+  readonly problems?: readonly LifecycleProblem[];
   readonly nextAt?: number;
 }
 
@@ -56,7 +69,7 @@ export function lifecycle(input: LifecycleInput): Lifecycle {
   const scene = { ...input, others: records.filter(({ name }) => name !== self && !passed.has(name)) };
   const stance = turnDoor(scene, input.stance ?? firstStance(target));
   const step = target.encryption === 'none' ? disable(scene, stance) : mesh(scene, stance, target.encryption);
-  return { unroute: false, possible: new Map(), waiting: [], ...step };
+  return { unroute: false, possible: new Map(), waiting: [], problems: [], ...step };
 }
 
 /** Shut at once. Opened at once too, and only then does anything else happen: others wait for our word that it is open. */
@@ -92,10 +105,10 @@ function mesh(scene: Scene, before: Stance, driver: Driver): Step {
   const stance = inClear(scene, before);
   const waiting = stance.clear.size === 0 ? [] : notRouted(scene, stance.clear);
   const newest = stance.held.at(-1);
-  if (newest === undefined) return { stance: enable(scene, stance, driver) };
+  if (newest === undefined) return enable(scene, stance, driver);
   // Others may have forgotten our key, and with it the sessions that we would take for living ones: what was begun is ended first.
   if (!isPublished(stance)) return end(scene, stance);
-  const step = jump(scene, stance, driver) ?? rotate(scene, { stance, newest, driver });
+  const step = jump(scene, stance, newest) ?? rotate(scene, { stance, newest, driver });
   return { ...step, waiting: merge(waiting, step.waiting ?? []) };
 }
 
@@ -116,51 +129,60 @@ function unrouted({ others, statuses, target }: Scene): ReadonlySet<string> {
   return new Set(found.map(({ uid }) => uid));
 }
 
-/** All agents hear of it when encryption is switched on, and nobody has a key yet: what they say of themselves tells who will. */
-function willTakePart({ generations, agent }: NodeRecord, encryption: Encryption): boolean {
-  if (generations.length > 0) return true;
-  if (agent === undefined || agent.takesPart === false) return false;
-  return !agent.cannot.some((text) => text.startsWith(`${encryption}: `));
-}
-
-function believed({ others, target }: Scene, vote: Vote | undefined): Vote | undefined {
-  const voices = others.filter((record) => willTakePart(record, target.encryption)).length;
-  return vote !== undefined && isBelieved(vote, target.generation, voices) ? vote : undefined;
-}
-
 /** A device that still listens for what was sent before encryption was switched off must be gone first. */
-function enable(scene: Scene, stance: Stance, driver: Driver): Stance {
+function enable(scene: Scene, stance: Stance, driver: Driver): Step {
   const { others, target, leaving } = scene;
-  if (leaving.size > 0) return stance;
+  if (leaving.size > 0) return { stance };
   const number = believed(scene, mostCommon(others))?.number ?? target.generation;
-  return start(scene, stance, [hold(number, driver, target.port)]);
+  const wished = { number, driver: driverOf(number, scene, driver) };
+  const why = inability(target, wished.driver);
+  if (why === undefined) return { stance: start(scene, stance, wished) };
+  const instead = newestPossible(scene, voicesOf(scene));
+  const problems = [unable(wished, why, instead)];
+  return { stance: instead === undefined ? stance : start(scene, stance, instead), problems };
 }
 
-/** A rotation from 0 to the newest of `held`. Who comes later changes nothing, or each newcomer would make every node write. */
-function start(scene: Scene, stance: Stance, held: readonly HeldGeneration[]): Stance {
-  const newest = held.slice(-1).map(({ number }) => number);
+/** A rotation from 0 to it. Who comes later changes nothing, or each newcomer would make every node write. */
+function start(scene: Scene, stance: Stance, { number, driver }: Choice): Stance {
+  const held = [hold(number, driver, scene.target.port)];
   const clear = stance.mode === 'strict' ? new Set<string>() : unrouted(scene);
-  return change(stance, { held, clear, sending: clear.size === 0 ? newest : [IN_CLEAR, ...newest] });
+  return change(stance, { held, clear, sending: clear.size === 0 ? [number] : [IN_CLEAR, number] });
 }
 
 /**
  * Nobody else lists a generation of ours: as after a long absence. Of several such nodes at once one must stay where it is: so a
  * node goes back only to where several are.
  */
-function jump(scene: Scene, stance: Stance, driver: Driver): Step | undefined {
+function jump(scene: Scene, stance: Stance, newest: HeldGeneration): Step | undefined {
   const { others, target, possible, now } = scene;
-  const ours = new Set(stance.held.map(({ number }) => number));
-  const newest = Math.max(...ours);
-  if (others.some(({ generations }) => generations.some(({ number }) => ours.has(number)))) return undefined;
-  const common = believed(scene, mostCommon(others));
-  if (common === undefined) return undefined;
-  const jumped = () => start(scene, stance, [hold(common.number, driver, target.port)]);
-  if (common.number > newest) return { stance: jumped() };
-  if (common.count < 2) return undefined;
-  const name = `jump ${common.number}`;
+  if (others.some((record) => stance.held.some((one) => lists(record, one)))) return undefined;
+  const { goal, problems } = companyOf(scene, newest.driver);
+  // Whom it cannot follow it does not step after either.
+  if (goal === undefined) return problems.length === 0 ? undefined : { stance, problems };
+  if (stance.held.some((one) => isSame(one, goal))) return undefined;
+  const jumped = () => start(scene, stance, goal);
+  if (goal.number > newest.number) return { stance: jumped(), problems };
+  // Of two that differ by the driver alone, the one that does not have what is wished goes.
+  const wished = goal.number === newest.number && goal.number === target.generation;
+  if (goal.count < 2 && !(wished && goal.driver === target.encryption)) return undefined;
+  const name = `jump ${goal.number}`;
   const since = Math.min(possible.get(name) ?? now, now);
-  if (now - since >= JUMP_BACK_AFTER) return { stance: jumped() };
-  return { stance, possible: new Map([[name, since]]), nextAt: since + JUMP_BACK_AFTER };
+  if (now - since >= JUMP_BACK_AFTER) return { stance: jumped(), problems };
+  return { stance, possible: new Map([[name, since]]), nextAt: since + JUMP_BACK_AFTER, problems };
+}
+
+/** Where the others are, or else the newest of theirs that this node can do. */
+function companyOf(
+  scene: Scene,
+  before: Driver,
+): { goal: Company | undefined; problems: readonly LifecycleProblem[] } {
+  const common = believed(scene, mostCommon(scene.others));
+  if (common === undefined) return { goal: undefined, problems: [] };
+  const goal = { ...common, driver: driverOf(common.number, scene, before) };
+  const why = inability(scene.target, goal.driver);
+  if (why === undefined) return { goal, problems: [] };
+  const instead = newestPossible(scene, voicesOf(scene));
+  return { goal: instead, problems: [unable(goal, why, instead)] };
 }
 
 interface Holding {
@@ -171,9 +193,11 @@ interface Holding {
 
 function rotate(scene: Scene, { stance, newest, driver }: Holding): Step {
   const [old] = stance.held;
-  if (old === undefined || old === newest) return { stance: begin(scene, { stance, newest, driver }) };
+  if (old === undefined || old === newest) return begin(scene, { stance, newest, driver });
   if (stance.sending.includes(old.number)) {
-    const waiting = onOld(scene, old.number, newest.number);
+    if (yields(scene, newest))
+      return { stance: change(stance, { held: [old], sending: without(stance.sending, newest.number) }) };
+    const waiting = onOld(scene, old, newest);
     if (waiting.length > 0) return { stance, waiting };
     return { stance: change(stance, { sending: without(stance.sending, old.number) }) };
   }
@@ -181,18 +205,23 @@ function rotate(scene: Scene, { stance, newest, driver }: Holding): Step {
 }
 
 /** One step at a time: n+2 takes the device of n. */
-function begin(scene: Scene, { stance, newest, driver }: Holding): Stance {
+function begin(scene: Scene, { stance, newest, driver }: Holding): Step {
   const { target, others, leaving } = scene;
   const wanted = Math.max(target.generation, believed(scene, newestOfMost(others))?.number ?? 0);
-  if (wanted <= newest.number || leaving.size > 0) return stance;
-  const next = hold(newest.number + 1, driver, target.port);
-  return change(stance, { held: [newest, next], sending: adding(stance.sending, next.number) });
+  if (wanted <= newest.number)
+    return { stance, problems: newest.driver === driver ? [] : [heldProblem(newest, driver)] };
+  const number = newest.number + 1;
+  const next = hold(number, driverOf(number, scene, newest.driver), target.port);
+  const why = inability(target, next.driver);
+  if (why !== undefined) return { stance, problems: [unable(next, why, newest)] };
+  if (leaving.size > 0) return { stance };
+  return { stance: change(stance, { held: [newest, next], sending: adding(stance.sending, number) }) };
 }
 
 /** Who said that it sends on it no more, and does, is heard for a while, and not for ever: nobody could tell who it is. */
 function withdraw(scene: Scene, stance: Stance, old: HeldGeneration): Step {
   const { others, target, silence, possible, now } = scene;
-  const waiting = notSwitched(others, old.number);
+  const waiting = notSwitched(others, old);
   const silent = silence.get(old.number);
   if (waiting.length > 0 || silent === undefined) return { stance, waiting };
   const name = `withdraw ${old.number}`;

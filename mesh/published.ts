@@ -1,5 +1,6 @@
 /** The annotations with structure: `sheath.dev/generations`, `sheath.dev/sending` and `sheath.dev/agent`. */
 import { isLowOrder, type PublicKey, parsePublicKey } from 'wireguard-tools-wrapper/keys';
+import { flawOf } from '../keys/ed25519-flaws.ts';
 import type { Generation } from '../keys/generation.ts';
 import { ANNOTATIONS, LIMITS, MAX_GENERATION } from './annotations.ts';
 import { sorted } from './lists.ts';
@@ -62,7 +63,7 @@ function parseGeneration(item: unknown, problems: ProblemList): Generation | und
     );
     return undefined;
   }
-  const publicKey = parseKey(fields.publicKey, number, problems);
+  const publicKey = parseKey(fields.publicKey, { number, driver }, problems);
   if (publicKey === undefined) return undefined;
   if (driver === 'ipsec') return { number, driver, publicKey };
   if (isWhole(port, 1, 65_535)) return { number, driver, publicKey, port };
@@ -71,15 +72,20 @@ function parseGeneration(item: unknown, problems: ProblemList): Generation | und
   return undefined;
 }
 
-/** A key of low order makes every shared secret zero: whoever listens could read along (RFC 7748 section 6.1). */
-function parseKey(text: unknown, number: number, problems: ProblemList): PublicKey | undefined {
+/**
+ * A key of low order makes every shared secret zero: whoever listens could read along (RFC 7748 section 6.1). With Ed25519, whoever
+ * likes could sign for it.
+ */
+function parseKey(
+  text: unknown,
+  { number, driver }: Pick<Generation, 'number' | 'driver'>,
+  problems: ProblemList,
+): PublicKey | undefined {
   try {
     const key = parsePublicKey(typeof text === 'string' ? text : '');
-    if (!isLowOrder(key)) return key;
-    problems.add(
-      'KEY_INVALID',
-      `generation ${number} has the low-order key ${quote(key)}, nobody's; ${ANEW}`,
-    );
+    const flaw = driver === 'ipsec' ? flawOf(key) : isLowOrder(key) ? 'of low order' : undefined;
+    if (flaw === undefined) return key;
+    problems.add('KEY_INVALID', `generation ${number} has key ${quote(key)}, ${flaw}: nobody's; ${ANEW}`);
   } catch {
     const shown = quote(typeof text === 'string' ? text : String(JSON.stringify(text)));
     problems.add(

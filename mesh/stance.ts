@@ -40,6 +40,8 @@ export interface Target {
   readonly drain: number;
   /** Names of Nodes that nobody waits for. */
   readonly passOver: readonly string[];
+  /** What this node is unable to do: `AgentFacts.cannot`. Default: nothing. */
+  readonly cannot?: readonly string[];
 }
 
 export function hold(number: number, driver: Driver, port: number): HeldGeneration {

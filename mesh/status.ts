@@ -7,7 +7,8 @@
  *   degraded      it had proved itself and does so no more: keeps its route
  *
  * A handshake that is found counts, however the agent came to know of the peer: so a restarted agent takes over what works. Idle is
- * not down: WireGuard renews a session only when there is something to send.
+ * not down: WireGuard renews a session only when there is something to send. IPsec has a session or none: charon asks whoever is silent
+ * whether it lives, and gives it up; what is sent and not answered says nothing.
  */
 import type { PublicKey } from '../keys/generation.ts';
 import { compareText } from './address.ts';
@@ -84,6 +85,7 @@ function peerStatus(scene: Scene, peer: PeerPlan): PeerStatus {
   const answersAt = provedAddress(view);
   if (answersAt !== undefined) status.answersAt = answersAt;
   if (seen !== undefined) status.observedAt = scene.now;
+  if (seen?.security !== undefined) status.security = seen.security;
   if (mtu !== undefined) status.mtu = mtu;
   if (unansweredSince !== undefined) status.unansweredSince = unansweredSince;
   if (view.on.length > 0) status.established = view.on;

@@ -44,14 +44,10 @@ function withoutHandshake(scene: Scene, view: View): Verdict {
       : last !== undefined
         ? before !== undefined && PROVED.has(before.state)
         : scene.routed.has(peer.node);
-  const where = `${peer.endpoint}${link.port === 0 ? '' : `:${link.port}`}`;
   const contended = scene.contended.has(link.publicKey) && seen?.lastHandshake !== undefined;
-  const message = contended
-    ? `another node answers with the key of ${peer.node}; see which of the two was cloned, and remove its state directory`
-    : `no handshake with ${peer.node} yet; does UDP reach ${where}, and is the agent there running?`;
   const verdict: Verdict = {
     state: proved ? 'degraded' : 'configured',
-    reason: { code: 'NO_HANDSHAKE', message },
+    reason: contended ? cloned(view) : noHandshake(view),
   };
   return keptUntil === undefined || !proved ? verdict : { ...verdict, keptUntil };
 }
@@ -67,6 +63,29 @@ function onlyOld({ peer, link }: View): Problem {
   return {
     code: 'NO_COMMON_GENERATION',
     message: `${peer.node} has only generation ${link.generation}, on which this node sends no more: no tunnel until its agent steps up`,
+  };
+}
+
+function cloned({ peer }: View): Problem {
+  const message = `another node answers with the key of ${peer.node}; see which of the two was cloned, and remove its state directory`;
+  return { code: 'NO_HANDSHAKE', message };
+}
+
+function noHandshake({ peer, link, before }: View): Problem {
+  const { node, endpoint } = peer;
+  if (link.driver === 'wireguard') {
+    const where = `${endpoint}${link.port === 0 ? '' : `:${link.port}`}`;
+    const message = `no handshake with ${node} yet; does UDP reach ${where}, and is the agent there running?`;
+    return { code: 'NO_HANDSHAKE', message };
+  }
+  const way = `do UDP 500, UDP 4500 and ESP (IP protocol 50) pass to and from ${endpoint}`;
+  if (before?.lastHandshake === undefined && before?.reason?.code !== 'NO_ANSWER') {
+    const message = `no IPsec session with ${node} yet; ${way}, and is the agent there running?`;
+    return { code: 'NO_HANDSHAKE', message };
+  }
+  return {
+    code: 'NO_ANSWER',
+    message: `the IPsec session with ${node} is gone, and there is no new one; is the node up, and ${way}?`,
   };
 }
 

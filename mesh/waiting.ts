@@ -1,4 +1,5 @@
 /** Whom a step waits for, and the sentence that says so. */
+import { type Choice, lists } from './driver-choice.ts';
 import type { LifecycleInput, Waiting } from './lifecycle-types.ts';
 import type { NodeRecord, PeerStatus } from './types.ts';
 
@@ -14,33 +15,47 @@ export function hasRoute(status: PeerStatus | undefined): boolean {
 const PASS_OVER = 'if it is gone for good, delete its Node, or name it in spec.rotation.passOver';
 
 /** Peers to which our route is still on `old`. One of which nothing is known yet counts: after a start, its route is still in the kernel. */
-export function onOld({ others, statuses }: Seen, old: number, next: number): readonly Waiting[] {
+export function onOld({ others, statuses }: Seen, old: Choice, next: Choice): readonly Waiting[] {
   return others.flatMap((record): Waiting[] => {
-    const lists = (number: number) => record.generations.some((one) => one.number === number);
-    if (!lists(old)) return [];
+    if (!lists(record, old)) return [];
     const status = statuses.get(record.name);
     const moved =
       status !== undefined &&
-      !(status.state === 'established' || (hasRoute(status) && status.generation === old));
+      !(status.state === 'established' || (hasRoute(status) && status.generation === old.number));
     if (moved) return [];
+    if (!lists(record, next)) return [withoutNext(record, old, next)];
     const { name: node } = record;
-    if (!lists(next)) {
-      const message = `${node} has not published generation ${next} yet; is its agent running? ${PASS_OVER}`;
-      return [{ node, code: 'OLD_GENERATION', message }];
-    }
-    const message = `our route to ${node} is still on generation ${old}: no handshake on ${next} yet; does UDP reach its new port? ${PASS_OVER}`;
+    const message = `our route to ${node} is still on generation ${old.number}: no handshake on ${next.number} yet; ${REACH[next.driver]} ${PASS_OVER}`;
     return [{ node, code: 'NOT_ROUTED', message }];
   });
 }
 
-/** Nodes that may still send on `old`. */
-export function notSwitched(others: readonly NodeRecord[], old: number): readonly Waiting[] {
+const REACH = {
+  wireguard: 'does UDP reach its new port?',
+  ipsec: 'do UDP 500, UDP 4500 and ESP (IP protocol 50) reach it?',
+} as const;
+
+function withoutNext(record: NodeRecord, old: Choice, { number, driver }: Choice): Waiting {
+  const { name: node, agent } = record;
+  const why = agent?.cannot.find((text) => text.startsWith(`${driver}: `));
+  if (why === undefined) {
+    const message = `${node} has not published generation ${number} yet; is its agent running? ${PASS_OVER}`;
+    return { node, code: 'OLD_GENERATION', message };
+  }
+  const message = `${node} stays on generation ${old.number}, and our route to it, encrypted: it cannot do ${why}; ${PASS_OVER}`;
+  return { node, code: 'UNABLE', message };
+}
+
+/** Nodes that may still send on `old`; what they mean by that number may have another driver, and comes to none of ours. */
+export function notSwitched(others: readonly NodeRecord[], old: Choice): readonly Waiting[] {
+  const meansAnother = ({ generations }: NodeRecord) =>
+    generations.some(({ number, driver }) => number === old.number && driver !== old.driver);
   return others
-    .filter(({ sending }) => sending.includes(old))
+    .filter((record) => record.sending.includes(old.number) && !meansAnother(record))
     .map(({ name: node }) => ({
       node,
       code: 'NOT_SWITCHED',
-      message: `${node} may still send on generation ${old}; see sheath status there; ${PASS_OVER}`,
+      message: `${node} may still send on generation ${old.number}; see sheath status there; ${PASS_OVER}`,
     }));
 }
 

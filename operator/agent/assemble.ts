@@ -89,6 +89,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     count: metrics,
     status: () => view.status(),
     refused: () => mesher.plan?.refused ?? [],
+    stuck: () => mesher.problems,
   });
   const kernel = new KernelLoop({
     dataplane,

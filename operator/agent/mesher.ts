@@ -5,7 +5,7 @@
 
 import type { Generation } from '../../keys/generation.ts';
 import type { Keyring, KeyringEntry } from '../../keys/keyring.ts';
-import type { Waiting } from '../../mesh/lifecycle-types.ts';
+import type { LifecycleProblem, Waiting } from '../../mesh/lifecycle-types.ts';
 import type { HeldGeneration, Stance } from '../../mesh/stance.ts';
 import { doorOf } from '../../mesh/stance.ts';
 import type { Evidence, MeshConfig, MeshPlan, NodeRecord } from '../../mesh/types.ts';
@@ -66,7 +66,12 @@ export class Mesher {
     this.#options = options;
     this.own = kept?.own;
     this.#planner = new Planner({ ...options, evidence: kept?.evidence });
-    this.#keeper = new StanceKeeper({ ...options, config: () => live().config.mesh, kept: keptStance });
+    this.#keeper = new StanceKeeper({
+      ...options,
+      config: () => live().config.mesh,
+      cannot: () => live().facts.cannot,
+      kept: keptStance,
+    });
     this.#clockGuard = new ClockGuard({ ...options, keptAt: kept?.at ?? 0 });
   }
 
@@ -95,6 +100,11 @@ export class Mesher {
   /** Whom the next step waits for. */
   get waiting(): readonly Waiting[] {
     return this.#keeper.waiting;
+  }
+
+  /** Why this node does not do what is wished of it. */
+  get problems(): readonly LifecycleProblem[] {
+    return this.#keeper.problems;
   }
 
   /** Our generations, oldest first. */

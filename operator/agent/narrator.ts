@@ -20,6 +20,8 @@ export interface NarratorOptions {
   readonly events: Events;
   readonly status: () => AgentStatus;
   readonly refused: () => readonly Refusal[];
+  /** Of the steps from generation to generation. Default: none. */
+  readonly stuck?: () => readonly ProblemFacts[];
   readonly count: Counters;
 }
 
@@ -92,6 +94,7 @@ export class Narrator {
       })),
     );
     problems.found('door', this.#doorProblems(report));
+    problems.found('lifecycle', this.#options.stuck?.() ?? []);
     this.#sayRefusals();
     if (report.changes.length > 0) this.statusMoved();
   }

@@ -1,7 +1,7 @@
 /** Takes the steps that `lifecycle` says, each on disk before anything is done: keys, the stance, and whom it waits for. */
 import type { Driver, Keyring } from '../../keys/keyring.ts';
 import { lifecycle } from '../../mesh/lifecycle.ts';
-import type { Lifecycle, Silence, Waiting } from '../../mesh/lifecycle-types.ts';
+import type { Lifecycle, LifecycleProblem, Silence, Waiting } from '../../mesh/lifecycle-types.ts';
 import { parseRecord } from '../../mesh/record.ts';
 import { adopt, change, doorOf, IN_CLEAR, type Stance, type Target, without } from '../../mesh/stance.ts';
 import type { MeshConfig, NodeRecord } from '../../mesh/types.ts';
@@ -13,6 +13,8 @@ import type { Publisher } from './publisher.ts';
 
 export interface StanceKeeperOptions {
   readonly config: () => MeshConfig;
+  /** What this node is unable to do. Default: nothing. */
+  readonly cannot?: () => readonly string[];
   readonly records: RecordsSource;
   readonly keyring: Keyring;
   readonly kernel: KernelLoop;
@@ -36,6 +38,7 @@ export class StanceKeeper {
   /** Undefined until the first step. */
   stance: Stance | undefined;
   waiting: readonly Waiting[] = [];
+  problems: readonly LifecycleProblem[] = [];
   #possible: ReadonlyMap<string, number> = new Map();
   #leaving: ReadonlySet<number> = new Set();
   #unrouted = false;
@@ -55,6 +58,7 @@ export class StanceKeeper {
     const said = this.#ask(self);
     this.#possible = said.possible;
     this.waiting = said.waiting;
+    this.problems = said.problems;
     await this.#take(said.stance);
     return { stance: said.stance, unroute: said.unroute, nextAt: said.nextAt };
   }
@@ -99,8 +103,9 @@ export class StanceKeeper {
   }
 
   #target(): Target {
-    const { encryption, mode, generation, wireguard, rotation } = this.#options.config();
-    return { encryption, mode, generation, port: wireguard.port, ...rotation };
+    const { config, cannot = () => [] } = this.#options;
+    const { encryption, mode, generation, wireguard, rotation } = config();
+    return { encryption, mode, generation, port: wireguard.port, ...rotation, cannot: cannot() };
   }
 
   /** Keys that are new are on disk before the stance that needs them, and those that are old as long as one needs them. */

@@ -1,5 +1,6 @@
 /** Every way in which one annotation alone is bad, or merely odd, while whoever publishes it is good but for that. */
 import type { NodeRecord, ProblemCode } from '../../mesh/types.ts';
+import { signingKey } from './fixtures.ts';
 
 /** What a Node says of itself while it is good. */
 export interface Publisher {
@@ -89,7 +90,8 @@ function unreadableGenerations(own: Publisher): readonly BadAnnotation[] {
 
 function wrongDrivers(own: Publisher): readonly BadAnnotation[] {
   const one = maker(own);
-  const { generation, publicKey } = own;
+  const { generation } = own;
+  const publicKey = signingKey(own.publicKey);
   const next = generation + 1;
   return rows([
     [

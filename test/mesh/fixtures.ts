@@ -1,6 +1,7 @@
 /** Records and configuration for the tests of `mesh/`: valid, and small enough to read. */
 import { createHash } from 'node:crypto';
-import { type PublicKey, publicKeyFromBytes } from 'wireguard-tools-wrapper';
+import { PrivateKey, type PublicKey, publicKeyFromBytes } from 'wireguard-tools-wrapper';
+import { ed25519PublicKey } from '../../keys/ed25519.ts';
 import { parseAddress } from '../../mesh/address.ts';
 import { parsePrefix } from '../../mesh/prefix.ts';
 import { type NodeMetadata, parseRecord } from '../../mesh/record.ts';
@@ -8,6 +9,11 @@ import type { Address, Evidence, MeshConfig, NodeRecord, Prefix, VouchedNode } f
 
 export function key(seed: string): PublicKey {
   return publicKeyFromBytes(createHash('sha256').update(seed).digest());
+}
+
+/** Of Ed25519: of numbers at random one in two is no key of it. */
+export function signingKey(seed: string): PublicKey {
+  return ed25519PublicKey(PrivateKey.fromBytes(createHash('sha256').update(seed).digest()));
 }
 
 export function address(text: string): Address {

@@ -1,7 +1,17 @@
 /** Everything from the API is untrusted: one bad record of 200, of each kind. */
 import assert from 'node:assert/strict';
 import type { Address, MeshConfig, ProblemCode } from '../../mesh/types.ts';
-import { address, config, generationsText, key, noEvidence, prefix, recordOf, vouchFor } from './fixtures.ts';
+import {
+  address,
+  config,
+  generationsText,
+  key,
+  noEvidence,
+  prefix,
+  recordOf,
+  signingKey,
+  vouchFor,
+} from './fixtures.ts';
 import { codesOf, planOf } from './planning.ts';
 
 const P = 'sheath.dev/prefixes';
@@ -194,7 +204,7 @@ const kinds: readonly Bad[] = [
   },
   {
     name: 'another driver',
-    annotations: { [G]: `[{"generation":7,"driver":"ipsec","publicKey":"${key('x')}"}]` },
+    annotations: { [G]: `[{"generation":7,"driver":"ipsec","publicKey":"${signingKey('x')}"}]` },
     codes: ['NO_COMMON_GENERATION'],
     stays: false,
   },

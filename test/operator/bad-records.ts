@@ -2,6 +2,7 @@
 import { networkOf } from '../../mesh/prefix.ts';
 import type { ProblemCode } from '../../mesh/types.ts';
 import { badAnnotations, maker, type Publisher } from '../mesh/bad-annotations.ts';
+import { signingKey } from '../mesh/fixtures.ts';
 
 /** A Node with a good record. */
 export interface Honest extends Publisher {
@@ -154,7 +155,13 @@ function whole({ own, older }: Scene): readonly Row[] {
     [
       'another driver',
       ['NO_COMMON_GENERATION'],
-      { [G]: generations({ ...own, driver: own.driver === 'ipsec' ? 'wireguard' : 'ipsec' }) },
+      {
+        [G]: generations(
+          own.driver === 'ipsec'
+            ? { ...own, driver: 'wireguard' }
+            : { ...own, driver: 'ipsec', publicKey: signingKey(own.publicKey) },
+        ),
+      },
     ],
   ];
 }
