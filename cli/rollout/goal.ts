@@ -37,7 +37,12 @@ export function judge(snapshot: Snapshot, goal: Goal, { ableOnly }: JudgeOptions
   const all = (goal.kind === 'off' ? snapshot.nodes : selected(snapshot)).filter(
     ({ name }) => !passOver.includes(name),
   );
-  if (goal.kind === 'rotated') return judgeRotation(snapshot, all, { ...goal, ableOnly });
+  if (goal.kind === 'rotated') {
+    const progress = judgeRotation(snapshot, all, { ...goal, ableOnly });
+    // Who lost its keys on the way to another driver has not arrived.
+    const isOver = goal.driver !== undefined && progress.rotation === undefined;
+    return isOver ? judge(snapshot, { kind: 'encrypted' }, { ableOnly }) : progress;
+  }
   // Who has keys takes part already, with whichever driver.
   const nodes = all.filter(
     (node) => !ableOnly || node.record.generations.length > 0 || unable(node, driver)?.stuck !== true,
