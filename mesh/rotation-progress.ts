@@ -99,7 +99,7 @@ export function driverOf(holders: readonly ProgressRecord[], generation: number)
   for (const { generations } of holders)
     for (const { number, driver } of generations) if (number === generation) counts[driver] += 1;
   if (counts.wireguard + counts.ipsec === 0) return undefined;
-  return counts.ipsec > counts.wireguard ? 'ipsec' : 'wireguard';
+  return counts.ipsec >= counts.wireguard ? 'ipsec' : 'wireguard';
 }
 
 /** `unable`: behind, and its agent says that it cannot have a key of that driver. */
