@@ -2,7 +2,7 @@
 import type { PrivateKey } from 'wireguard-tools-wrapper';
 import type { PublicKey } from '../../keys/generation.ts';
 import type { DeviceName } from '../../mesh/types.ts';
-import { Delta } from '../delta.ts';
+import { Delta, type Difference } from '../delta.ts';
 import { change, type Outcome, refused } from '../failure.ts';
 import { namePrefix } from './connection.ts';
 import type { Vici } from './daemon.ts';
@@ -11,8 +11,21 @@ import type { Slot, WantedLink } from './link.ts';
 import { listConnections } from './security.ts';
 import { listAt } from './vici/message.ts';
 
+/** Requests under way at a time. */
+const AT_ONCE = 16;
+
 interface Wanted extends Slot {
   readonly node: string;
+  /** Name of the connection in the other slot. */
+  readonly sibling: string;
+}
+
+type Update = Difference<Wanted, string>;
+
+interface Load {
+  readonly updates: readonly Update[];
+  readonly loaded: (update: Update) => void;
+  readonly refused: (update: Update, cause: unknown) => void;
 }
 
 export class ConnectionTable {
@@ -20,6 +33,9 @@ export class ConnectionTable {
   /** By name of the connection; of one that is loaded, the name of its child says what it holds. */
   readonly #delta = new Delta<Wanted, string>(({ connection }, child) => connection.child === child);
   #keys: ReadonlySet<string> = new Set();
+  /** Names of those that are loaded when nothing else is to be done. */
+  readonly #rest = new Set<string>();
+  #resting = false;
 
   constructor(device: DeviceName) {
     this.#device = device;
@@ -27,17 +43,22 @@ export class ConnectionTable {
 
   get disturbed(): boolean {
     return (
-      this.#delta.updates().some(({ repaired }) => repaired) ||
+      this.#delta.updates().some(({ repaired, key }) => repaired && !this.#rest.has(key)) ||
       this.#delta.removals().some(({ repaired }) => repaired)
     );
   }
 
   want({ node, slots }: WantedLink): void {
-    for (const slot of slots) this.#delta.want(slot.connection.name, { ...slot, node });
+    const [a, b] = slots;
+    this.#delta.want(a.connection.name, { ...a, node, sibling: b.connection.name });
+    this.#delta.want(b.connection.name, { ...b, node, sibling: a.connection.name });
   }
 
   unwant({ slots }: WantedLink): void {
-    for (const { connection } of slots) this.#delta.unwant(connection.name);
+    for (const { connection } of slots) {
+      this.#delta.unwant(connection.name);
+      this.#rest.delete(connection.name);
+    }
   }
 
   async read(client: Vici, generation: number): Promise<void> {
@@ -60,23 +81,64 @@ export class ConnectionTable {
     this.#keys = new Set([...this.#keys, id]);
   }
 
-  /** One that is changed keeps its SA, until there is one of the new kind. */
-  async load(client: Vici, outcome: Outcome): Promise<void> {
+  /**
+   * One that is changed keeps its SA, until there is one of the new kind. Of a link that charon does not know at all, the slot that is used
+   * first is loaded now, and the other, which is in reserve, by `loadRest`: sessions are not to wait for it.
+   */
+  async load(
+    client: Vici,
+    outcome: Outcome,
+    inReserve: (slot: Slot, node: string) => boolean,
+  ): Promise<void> {
     const told = new Set<string>();
-    for (const { key, wanted, actual, repaired } of this.#delta.updates()) {
-      const { node, connection, remote } = wanted;
-      const what = `${node} on ${this.#device}: endpoint ${remote}`;
-      try {
-        await client.request('load-conn', connection.message);
-        this.#delta.wrote(key, connection.child);
+    const updates = this.#delta.updates();
+    for (const { key, wanted, actual } of updates) {
+      const unknown = actual === undefined && this.#delta.actual(wanted.sibling) === undefined;
+      if (unknown && inReserve(wanted, wanted.node)) this.#rest.add(key);
+      else if (unknown) this.#rest.delete(key);
+    }
+    await this.#loadAll(client, {
+      updates: updates.filter(({ key }) => !this.#rest.has(key)),
+      loaded: ({ wanted, actual, repaired }) => {
         // One line a peer, which has two.
-        if (told.has(node)) continue;
-        told.add(node);
-        outcome.changed(change('peer', actual === undefined ? 'add' : 'change', { what, repaired }));
-      } catch (cause) {
-        outcome.failed({ ...refused('peer', what, cause), node });
+        if (told.has(wanted.node)) return;
+        told.add(wanted.node);
+        const action = actual === undefined ? 'add' : 'change';
+        outcome.changed(change('peer', action, { what: this.#describe(wanted), repaired }));
+      },
+      refused: ({ wanted }, cause) =>
+        outcome.failed({ ...refused('peer', this.#describe(wanted), cause), node: wanted.node }),
+    });
+  }
+
+  /** What is refused here is loaded, and told, with the next `load`. */
+  async loadRest(client: Vici): Promise<void> {
+    if (this.#resting || this.#rest.size === 0) return;
+    this.#resting = true;
+    const keys = new Set(this.#rest);
+    const updates = this.#delta.updates().filter(({ key }) => keys.has(key));
+    await this.#loadAll(client, { updates, loaded: () => undefined, refused: () => undefined });
+    for (const key of keys) this.#rest.delete(key);
+    this.#resting = false;
+  }
+
+  async #loadAll(client: Vici, { updates, loaded, refused }: Load): Promise<void> {
+    for (let at = 0; at < updates.length; at += AT_ONCE) {
+      const some = updates.slice(at, at + AT_ONCE);
+      const answers = await Promise.allSettled(
+        some.map(({ wanted }) => client.request('load-conn', wanted.connection.message)),
+      );
+      for (const [i, update] of some.entries()) {
+        const answer = answers[i];
+        if (answer?.status === 'rejected') refused(update, answer.reason);
+        else this.#delta.wrote(update.key, update.wanted.connection.child);
+        if (answer?.status === 'fulfilled') loaded(update);
       }
     }
+  }
+
+  #describe({ node, remote }: Wanted): string {
+    return `${node} on ${this.#device}: endpoint ${remote}`;
   }
 
   /** @returns the names of those that are gone: their SAs are to go too. */

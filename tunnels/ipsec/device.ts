@@ -94,7 +94,8 @@ export class DeviceState {
     this.#options.keeper.watch(this.#name, {
       links: this.#links,
       wayOf: (link) => this.#ways.get(link.node),
-      use: (link, way) => this.#use(link, way),
+      use: (ways) => this.#use(ways),
+      loadRest: () => this.#connections.loadRest(this.#options.daemon.client),
     });
     const again = new Set(request.desired.restart);
     this.#options.keeper.provoke([...this.#links.keys()].filter((node) => again.has(node)));
@@ -146,7 +147,11 @@ export class DeviceState {
       outcome.failed(refused('device', `${this.#name}: its private key`, cause));
       return;
     }
-    await this.#connections.load(client, outcome);
+    await this.#connections.load(client, outcome, ({ reqid }, node) => {
+      const link = this.#links.get(node);
+      // A session is made beside the one that is sent by.
+      return reqid === (this.#ways.get(node)?.reqid ?? link?.slots[1].reqid);
+    });
   }
 
   #want({ device, plan, desired }: DeviceRequest): void {
@@ -192,10 +197,12 @@ export class DeviceState {
     this.#policies.want(link, way);
   }
 
-  async #use(link: WantedLink, way: Way): Promise<void> {
-    if (this.#links.get(link.node) !== link) return;
-    this.#ways.set(link.node, way);
-    this.#policies.want(link, way);
+  async #use(ways: ReadonlyMap<WantedLink, Way>): Promise<void> {
+    for (const [link, way] of ways) {
+      if (this.#links.get(link.node) !== link) continue;
+      this.#ways.set(link.node, way);
+      this.#policies.want(link, way);
+    }
     await this.#policies.add(new Outcome());
   }
 

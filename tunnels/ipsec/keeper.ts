@@ -14,6 +14,12 @@ const LOOK = { soonest: 500, latest: 10_000 } as const;
 const LISTING = 60_000;
 /** Milliseconds after charon told of a session: several come together. */
 const GATHER = 50;
+/** Milliseconds of one look in which sessions are begun: those that are there by then are not to wait for the last. */
+const ROUND = 2_000;
+/** Sessions begun at a time. */
+const AT_ONCE = 8;
+/** Milliseconds for which what is not needed yet waits for sessions that are missing. */
+const FIRST_THINGS = 15_000;
 
 export interface KeeperOptions {
   readonly daemon: Daemon;
@@ -29,7 +35,9 @@ export interface Watched {
   /** By node. */
   readonly links: ReadonlyMap<string, WantedLink>;
   readonly wayOf: (link: WantedLink) => Way | undefined;
-  readonly use: (link: WantedLink, way: Way) => Promise<void>;
+  readonly use: (ways: ReadonlyMap<WantedLink, Way>) => Promise<void>;
+  /** What charon needs when the next sessions are made. */
+  readonly loadRest: () => Promise<void>;
 }
 
 export class Keeper {
@@ -133,8 +141,8 @@ export class Keeper {
     const found = await read();
     const states = Map.groupBy(found, ({ reqid }) => reqid);
     this.#settled = { of: identity(found), until: Number.POSITIVE_INFINITY };
-    for (const watched of all) {
-      for (const link of watched.links.values()) {
+    const tasks = all.flatMap((watched) =>
+      Array.from(watched.links.values(), (link): Task => {
         const [a, b] = link.slots;
         const remedy = remedyFor({
           link,
@@ -144,11 +152,11 @@ export class Keeper {
           memory: this.#memories.get(link),
           steady: steady(),
         });
-        this.#memories.set(link, remedy.memory);
-        this.#lookAgain(link, remedy);
-        await this.#apply(link, remedy, watched);
-      }
-    }
+        return { link, remedy, watched };
+      }),
+    );
+    for (const { link, remedy } of tasks) this.#lookAgain(link, remedy);
+    await this.#treat(all, tasks);
   }
 
   #lookAgain({ lifetime }: WantedLink, { memory, settled }: Remedy): void {
@@ -162,20 +170,53 @@ export class Keeper {
   }
 
   /** What fails is seen again with the next look. */
-  async #apply(link: WantedLink, remedy: Remedy, { wayOf, use }: Watched): Promise<void> {
-    const { client } = this.#options.daemon;
+  async #treat(all: readonly Watched[], tasks: readonly Task[]): Promise<void> {
+    const { daemon, xfrm, steady } = this.#options;
+    const began = steady();
+    for (const watched of all) await watched.use(newWays(tasks.filter((task) => task.watched === watched)));
     const ask = (command: string, message: Record<string, string>) =>
-      client.request(command, { ...message, timeout: '-1' }).catch(() => undefined);
-    const { way, initiate } = remedy;
-    if (way !== undefined && !sameWay(way, wayOf(link))) await use(link, way);
-    if (initiate !== undefined) {
-      const { name, child } = link.slots[initiate].connection;
-      await ask('initiate', { ike: name, child, 'init-limits': 'no' });
+      daemon.client.request(command, { ...message, timeout: '-1' }).catch(() => undefined);
+    for (const { link, remedy } of tasks)
+      if (remedy.initiate === undefined) this.#memories.set(link, remedy.memory);
+    const attempts = tasks.filter(({ remedy }) => remedy.initiate !== undefined);
+    for (let at = 0; at < attempts.length; at += AT_ONCE) {
+      if (steady() - began > ROUND) {
+        this.#wake(0);
+        break;
+      }
+      await Promise.all(
+        attempts.slice(at, at + AT_ONCE).map(({ link, remedy }) => {
+          this.#memories.set(link, remedy.memory);
+          const { name, child } = link.slots[remedy.initiate ?? 0].connection;
+          return ask('initiate', { ike: name, child, 'init-limits': 'no' });
+        }),
+      );
     }
-    for (const id of remedy.terminate) await ask('terminate', { 'ike-id': id, force: 'yes' });
-    const removals = remedy.removeStates.map((state) => ({ type: 'removeState', state }) as const);
-    await this.#options.xfrm().write(removals);
+    const surplus = tasks.flatMap(({ remedy }) => remedy.terminate);
+    for (const id of surplus) await ask('terminate', { 'ike-id': id, force: 'yes' });
+    const removals = tasks.flatMap(({ remedy }) => remedy.removeStates);
+    await xfrm().write(removals.map((state) => ({ type: 'removeState', state }) as const));
+    const awaited = tasks.some(
+      ({ remedy: { memory } }) =>
+        memory.missingSince !== undefined && steady() - memory.missingSince < FIRST_THINGS,
+    );
+    if (!awaited) for (const { loadRest } of all) void loadRest();
   }
+}
+
+interface Task {
+  readonly link: WantedLink;
+  readonly remedy: Remedy;
+  readonly watched: Watched;
+}
+
+function newWays(tasks: readonly Task[]): ReadonlyMap<WantedLink, Way> {
+  const ways = new Map<WantedLink, Way>();
+  for (const { link, remedy, watched } of tasks) {
+    const { way } = remedy;
+    if (way !== undefined && !sameWay(way, watched.wayOf(link))) ways.set(link, way);
+  }
+  return ways;
 }
 
 const PROVOKED: Memory = {
