@@ -1,7 +1,8 @@
 /** Nodes that take their steps by `lifecycle` alone, one after the other, with a perfect network: for the tests of the rules. */
+import { type Choice, isSame } from '../../mesh/driver-choice.ts';
 import { lifecycle } from '../../mesh/lifecycle.ts';
 import type { Lifecycle, LifecycleInput } from '../../mesh/lifecycle-types.ts';
-import { IN_CLEAR, isPublished, type Stance, type Target } from '../../mesh/stance.ts';
+import { hold, IN_CLEAR, isPublished, type Stance, type Target } from '../../mesh/stance.ts';
 import type { NodeRecord, PeerState, PeerStatus } from '../../mesh/types.ts';
 import { key, recordOf } from './fixtures.ts';
 
@@ -16,37 +17,48 @@ export const target: Target = {
   passOver: [],
 };
 
+/** Of IPsec; a number alone is of WireGuard. */
+export const esp = (number: number): Choice => ({ number, driver: 'ipsec' });
+
+const choiceOf = (one: number | Choice): Choice =>
+  typeof one === 'number' ? { number: one, driver: 'wireguard' } : one;
+const numberOf = (one: number | Choice): number => choiceOf(one).number;
+
 export interface Published {
-  readonly held: readonly number[];
+  readonly held: readonly (number | Choice)[];
   readonly sending?: readonly number[];
   readonly mode?: 'strict' | 'permissive';
   /** Its agent says that it is there. */
   readonly agent?: boolean;
+  readonly cannot?: readonly string[];
 }
 
 /** Node `i` with what it published. */
-export function record(i: number, { held, sending = held, mode, agent }: Published): NodeRecord {
+export function record(i: number, published: Published): NodeRecord {
+  const { held, sending = held.map(numberOf), mode, agent, cannot } = published;
+  const says = mode !== undefined || agent === true || cannot !== undefined;
   return {
     ...recordOf(i),
-    generations: held.map((number) => ({
-      number,
-      driver: 'wireguard',
-      publicKey: key(`n${i} ${number}`),
-      port: 51830 + (number % 2),
-    })),
+    generations: held.map(choiceOf).map(({ number, driver }) => {
+      const publicKey = key(`n${i} ${number} ${driver}`);
+      return driver === 'ipsec'
+        ? { number, driver, publicKey }
+        : { number, driver, publicKey, port: 51830 + (number % 2) };
+    }),
     sending,
-    ...(mode === undefined ? {} : { agent: { version: '1', mode, cannot: [] } }),
-    ...(agent === true ? { agent: { version: '1', cannot: [] } } : {}),
+    ...(says
+      ? { agent: { version: '1', cannot: cannot ?? [], ...(mode === undefined ? {} : { mode }) } }
+      : {}),
   };
 }
 
 export function stanceOf(
-  held: readonly number[],
-  sending: readonly number[] = held,
+  held: readonly (number | Choice)[],
+  sending: readonly number[] = held.map(numberOf),
   parts: Partial<Stance> = {},
 ): Stance {
   return {
-    held: held.map((number) => ({ number, driver: 'wireguard', port: 51830 + (number % 2) })),
+    held: held.map(choiceOf).map(({ number, driver }) => hold(number, driver, 51830)),
     sending,
     clear: new Set(),
     mode: 'permissive',
@@ -77,14 +89,16 @@ export function input(parts: Partial<LifecycleInput> = {}): LifecycleInput {
 }
 
 /** What it holds and may send on, and whom it waits for: for a table. */
-export function told({ stance, unroute, waiting, nextAt }: Lifecycle): string {
+export function told({ stance, unroute, waiting, problems, nextAt }: Lifecycle): string {
+  const held = stance.held.map(({ number, driver }) => (driver === 'ipsec' ? `${number} esp` : number));
   return [
-    `hold ${stance.held.map(({ number }) => number).join() || 'nothing'}`,
+    `hold ${held.join() || 'nothing'}`,
     `send ${stance.sending.join() || 'nothing'}`,
     ...(stance.clear.size > 0 ? [`clear ${stance.clear.size}`] : []),
     ...(stance.mode === 'strict' ? ['shut'] : []),
     ...(unroute ? ['unroute'] : []),
     ...(waiting.length > 0 ? [waiting.map(({ node, code }) => `${node} ${code}`).join()] : []),
+    ...problems.map(({ code }) => code),
     ...(nextAt === undefined ? [] : [`in ${(nextAt - NOW) / 1000}`]),
   ].join('; ');
 }
@@ -140,8 +154,14 @@ export function clusterOf(size: number, wished: Target): Cluster {
       member.stance = result.stance;
       member.possible = result.possible;
       const { held, sending, mode } = result.stance;
-      const shown = isPublished(result.stance) ? held.map(({ number }) => number) : [];
-      const after = record(member.i, { held: shown, sending: shown.length > 0 ? sending : [], mode });
+      const shown = isPublished(result.stance) ? held : [];
+      const { cannot } = member.target;
+      const after = record(member.i, {
+        held: shown,
+        sending: shown.length > 0 ? sending : [],
+        mode,
+        ...(cannot === undefined ? {} : { cannot }),
+      });
       const changed = JSON.stringify(after) !== JSON.stringify(member.published);
       member.published = after;
       return changed || result.stance !== before;
@@ -157,7 +177,10 @@ function statusesOf(self: Member, members: readonly Member[]): ReadonlyMap<strin
     members
       .filter((other) => other !== self)
       .map((other) => {
-        const common = other.published.generations.findLast(({ number }) => sends.includes(number));
+        const held = self.stance?.held ?? [];
+        const common = other.published.generations.findLast(
+          (one) => sends.includes(one.number) && held.some((ours) => isSame(ours, one)),
+        );
         return status(
           other.i,
           common !== undefined && other.alive ? 'routed' : 'configured',
