@@ -8,7 +8,7 @@ import type { View } from './view.ts';
 
 export const ipsec: View = {
   encryption: 'ipsec',
-  mtu: 1415,
+  mtu: 1418,
   publicKey: async (mesh, node) => keyOf(mesh, node).publicKey,
   async privateKeys(mesh, node) {
     const bytes = keyOf(mesh, node).privateKey.bytes();
