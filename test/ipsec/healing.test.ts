@@ -137,14 +137,12 @@ describe('what is to be done for a link', () => {
     assert.deepEqual(by({ initiator: true }), wayTo(1));
   });
 
-  it('a session whose time came is replaced, by the lower name first', () => {
-    const at = (age: number, initiates: boolean) => {
+  it('a session whose time came is replaced', () => {
+    const at = (age: number) => {
       const { sa, states } = session(0, 10, { age });
-      return remedyFor(scene({ link: link(initiates), sas: [[sa], []], states: [states, []], way: wayTo(0) }))
-        .initiate;
+      return remedyFor(scene({ sas: [[sa], []], states: [states, []], way: wayTo(0) })).initiate;
     };
-    assert.deepEqual([at(3599, true), at(3600, true)], [undefined, 1]);
-    assert.deepEqual([at(4000, false), at(4320, false)], [undefined, 1]);
+    assert.deepEqual([at(3599), at(3600)], [undefined, 1]);
   });
 
   it('the old one is ended when nothing comes by it, and not before', () => {
@@ -161,6 +159,18 @@ describe('what is to be done for a link', () => {
       scene({ ...both, states: [more, fresh.states], memory: moving, steady: 1_005_000 }),
     );
     assert.deepEqual(remedy.terminate, []);
+  });
+
+  it('of two in one slot, of ends that began at once, none is ended before the slot is not sent by any more', () => {
+    const [one, two] = [session(1, 20, { age: 3600 }), session(1, 30, { age: 3600, initiator: false })];
+    const states = [...one.states, ...two.states];
+    const both = scene({ sas: [[], [one.sa, two.sa]], states: [[], states], way: wayTo(1) });
+    const remedy = later(100, both);
+    assert.deepEqual([remedy.terminate, remedy.removeStates, remedy.settled], [[], [], true]);
+    const next = session(0, 40, { age: 10 });
+    const replaced = { ...both, sas: [[next.sa], both.sas[1]], way: wayTo(0) } as const;
+    const after = later(5, { ...replaced, states: [next.states, states] });
+    assert.deepEqual(after.terminate, ['ike-20', 'ike-30']);
   });
 
   it('states that no charon knows any more go when they are silent', () => {

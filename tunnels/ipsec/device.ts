@@ -11,7 +11,6 @@ import { interfaceId } from './connection.ts';
 import { ConnectionTable } from './connection-table.ts';
 import type { Daemon } from './daemon.ts';
 import { troubleOf } from './errors.ts';
-import { dueAfter } from './healing.ts';
 import type { Keeper } from './keeper.ts';
 import { linkOf, type WantedLink, type Way } from './link.ts';
 import { findLinks, type ObservedLink, observationOf, type Whose } from './observe.ts';
@@ -133,7 +132,7 @@ export class DeviceState {
     const links = Array.from(this.#links.values(), (link): ObservedLink => {
       const way = this.#ways.get(link.node);
       const reqids = way === undefined ? [] : link.slots.map(({ reqid }) => reqid);
-      return { publicKey: link.publicKey, reqids, sentBy: way?.reqid, lifetime: dueAfter(link) };
+      return { publicKey: link.publicKey, reqids, sentBy: way?.reqid, lifetime: link.lifetime };
     });
     return { links, locals: this.#locals };
   }

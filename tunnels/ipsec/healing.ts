@@ -85,7 +85,7 @@ export function remedyFor(scene: Scene): Remedy {
     aside,
     sessions.some((one) => one !== undefined),
   );
-  const due = current !== undefined && ageOf(current) >= dueAfter(link);
+  const due = current !== undefined && ageOf(current) >= link.lifetime;
   const wanted = current === undefined || (due && scene.sas[aside].length === 0);
   const attempt = wanted && mayInitiate(scene, memory, current !== undefined);
   const surplus = current === undefined ? NOTHING : surplusOf(scene, { memory, current, aside });
@@ -99,10 +99,6 @@ export function remedyFor(scene: Scene): Remedy {
     settled: current !== undefined && scene.sas[aside].length === 0 && scene.states[aside].length === 0,
   };
 }
-
-/** Seconds until this end replaces a session: the end that does not usually initiate gives the other the time to. */
-export const dueAfter = ({ lifetime, initiates }: Pick<WantedLink, 'lifetime' | 'initiates'>): number =>
-  lifetime * (initiates ? 1 : 1.2);
 
 const NOTHING = { terminate: [], removeStates: [] } as const;
 
@@ -225,7 +221,9 @@ function surplusOf(
     ),
   );
   return {
-    terminate: [...sas[0], ...sas[1]].filter((sa) => sa !== current.sa && elder(sa)).map(({ id }) => id),
+    // Not the others in the slot that is sent by, of ends that began at the same moment: which of them the other end sends by is its kernel's
+    // choice. They go with the slot.
+    terminate: sas[aside].filter(elder).map(({ id }) => id),
     // Known to nobody: of a charon that is no more.
     removeStates: states[aside].filter(({ spi }) => !known.has(spi)),
   };

@@ -14,7 +14,7 @@ export interface WantedLink {
   readonly initiates: boolean;
   readonly prefixes: readonly Prefix[];
   readonly slots: readonly [Slot, Slot];
-  /** Seconds until a session is replaced. */
+  /** Seconds until this end replaces a session: the end that does not usually initiate leaves the other the time to. */
   readonly lifetime: number;
 }
 
@@ -42,6 +42,8 @@ export interface LinkContext {
   readonly taken: (reqid: number, node: string) => boolean;
 }
 
+const LATER = 1.2;
+
 /** undefined: the peer has no link of this driver on this device, or we no address to reach it from. */
 export function linkOf(peer: PeerPlan, context: LinkContext): WantedLink | undefined {
   const { plan, device, ownKey, settings } = context;
@@ -56,15 +58,16 @@ export function linkOf(peer: PeerPlan, context: LinkContext): WantedLink | undef
     return { connection, reqid, local, remote: peer.endpoint };
   };
   const { child, jitter } = settings.lifetimes;
+  const initiates = plan.self < peer.node;
   return {
     node: peer.node,
     publicKey: link.publicKey,
     generation: link.generation,
-    initiates: plan.self < peer.node,
+    initiates,
     prefixes: peer.allowedIPs,
     slots: [slot('a', first), slot('b', first + 1)],
-    // Each link at a moment of its own, the same each time.
-    lifetime: child * (1 - (jitter * (first % 1024)) / 1024),
+    // Each link at a moment of its own, the same each time; and the other end after the last of them, or both might begin at once.
+    lifetime: initiates ? child * (1 - (jitter * (first % 1024)) / 1024) : child * LATER,
   };
 }
 
