@@ -13,22 +13,20 @@ import { RealWorld } from './model/real-world.ts';
 const SEED = Number(process.env.SHEATH_WALK_SEED ?? Date.now() % 2 ** 31);
 const WALKS = Number(process.env.SHEATH_WALKS ?? 6);
 
-let stories: Promise<readonly PromiseSettledResult<void>[]>;
-/** They mostly wait, and need not wait for anybody. */
-before(() => {
-  stories = Promise.allSettled(
-    STORIES.map(async ({ tell }, at) => {
-      const world = await RealWorld.create(`story${at}`, 2);
-      await tell(world).finally(() => world.close());
-    }),
-  );
-});
+let stories: readonly Promise<unknown>[] = [];
 
 describe('a real kernel', function () {
   this.timeout(60_000);
   let world: RealWorld;
-  before(async () => {
+  before(async function () {
+    this.timeout(240_000);
     world = await RealWorld.create('model', 3);
+    // They mostly wait, and need not wait for anybody.
+    for (const [at, { tell }] of STORIES.entries()) {
+      const own = await RealWorld.create(`story${at}`, 2);
+      const told = tell(own).finally(() => own.close());
+      stories = [...stories, told.catch((error: unknown) => error)];
+    }
   });
   after(() => world?.close());
 
@@ -52,7 +50,7 @@ describe('minutes of a real kernel', function () {
   this.timeout(300_000);
   for (const [at, { title }] of STORIES.entries())
     it(title, async () => {
-      const told = (await stories)[at];
-      if (told?.status !== 'fulfilled') throw told?.reason ?? new Error('it was not told');
+      const error = await stories[at];
+      if (error !== undefined) throw error;
     });
 });

@@ -9,34 +9,37 @@ import type { LiveConfig } from '../../operator/agent/live.ts';
 import { Mesher } from '../../operator/agent/mesher.ts';
 import { lookIn, Progress, REST } from '../../operator/agent/pace.ts';
 import { Publisher } from '../../operator/agent/publisher.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import { ReachedAddresses } from '../../operator/kube/reached.ts';
+import { NodeRecords } from '../../operator/records/nodes.ts';
+import type { RecordsChange } from '../../operator/records/source.ts';
 import { formatStance } from '../../operator/records/stance.ts';
-import type { Change, Wish } from './api.ts';
+import type { Wish } from './api.ts';
 import { modelClient, NEVER } from './client.ts';
 import { ModelDataplane } from './dataplane.ts';
 import { FOLDER } from './disk.ts';
 import { configOf } from './live.ts';
 import type { Machine } from './machine.ts';
 import { Publishing } from './publishing.ts';
-import { ModelRecords } from './records.ts';
+import { followWishes, onFault } from './wishes.ts';
 
 const DISK_AFTER = 3_000;
 
 export class SimulatedAgent {
   readonly machine: Machine;
-  readonly records: ModelRecords;
+  readonly records: NodeRecords;
+  readonly #client: KubeClient;
   readonly mesher: Mesher;
   readonly kernelLoop: KernelLoop;
   readonly #publishing: Publishing;
   readonly #dataplane: ModelDataplane;
   readonly #progress = new Progress();
   #config: LiveConfig;
-  #alive = true;
+  readonly #killed = new AbortController();
   #diskWillDo = false;
   #dirty: ReadonlySet<'turn' | 'look'> = new Set();
   #working = false;
   #dueAt = Number.POSITIVE_INFINITY;
-  #endWatch = () => {};
 
   constructor(machine: Machine, base: MeshConfig) {
     this.machine = machine;
@@ -50,7 +53,17 @@ export class SimulatedAgent {
         'nothing',
       );
     this.#base = base;
-    this.records = new ModelRecords(machine.name, disk.knowledge?.nodes);
+    const client = modelClient({ api: machine.api, node: machine.name, alive: () => this.alive });
+    this.#client = client;
+    this.records = new NodeRecords({
+      client,
+      self: machine.name,
+      clock,
+      random: machine.random,
+      kept: disk.knowledge,
+      onTrouble: (error) => error !== undefined && this.#apiAway(),
+      onFault,
+    });
     this.#dataplane = new ModelDataplane({
       kernel,
       step: async () => {
@@ -72,7 +85,6 @@ export class SimulatedAgent {
       },
       onPeer: () => this.#progress.made(clock.now()),
     });
-    const client = modelClient(machine.api, machine.name, () => this.#alive);
     const publisher = new Publisher({ client, node: machine.name, clock, onPublished: () => {} });
     this.mesher = new Mesher({
       live: () => this.#config,
@@ -100,7 +112,7 @@ export class SimulatedAgent {
       mesher: this.mesher,
       records: this.records,
       publisher,
-      alive: () => this.#alive,
+      alive: () => this.alive,
       turnDue: () => this.add('turn'),
     });
   }
@@ -109,54 +121,38 @@ export class SimulatedAgent {
   readonly #touch: () => void;
 
   async start(): Promise<void> {
-    const { api, time } = this.machine;
+    const { time } = this.machine;
     if (this.mesher.firstDoor !== undefined) await this.#dataplane.shut();
     this.machine.started();
-    this.#endWatch = api.watch({
-      node: this.machine.name,
-      replace: (nodes, wish) => {
-        this.records.replace(nodes);
-        this.#own();
-        this.#follow(wish);
-        this.add('turn');
-      },
-      event: (change) => this.#event(change),
-    });
-    time.after(DISK_AFTER, () => {
-      this.#diskWillDo = true;
-      this.add('turn');
-    });
+    const { signal } = this.#killed;
+    void this.records.run((what) => this.#learned(what), signal);
+    const { clock, random } = this.machine;
+    void followWishes({ client: this.#client, clock, random, follow: (wish) => this.#follow(wish) }, signal);
+    time.after(DISK_AFTER, () => this.#apiAway());
     this.#every(60_000, () => this.#touch());
     this.#every(5_000, () => this.#save());
   }
 
   kill(): void {
-    this.#alive = false;
-    this.#endWatch();
+    this.#killed.abort();
   }
 
   get alive(): boolean {
-    return this.#alive;
+    return !this.#killed.signal.aborted;
   }
 
   get config(): LiveConfig {
     return this.#config;
   }
 
-  disconnected(): void {
-    this.records.connected = false;
-    this.#diskWillDo = true;
-    this.add('turn');
-  }
-
   add(key: 'turn' | 'look'): void {
     this.#dirty = new Set([...this.#dirty, key]);
-    if (!this.#working && this.#alive) void this.#work();
+    if (!this.#working && this.alive) void this.#work();
   }
 
   async #work(): Promise<void> {
     this.#working = true;
-    for (let [key] = this.#dirty; key !== undefined && this.#alive; [key] = this.#dirty) {
+    for (let [key] = this.#dirty; key !== undefined && this.alive; [key] = this.#dirty) {
       this.#dirty = new Set([...this.#dirty].filter((one) => one !== key));
       await (key === 'turn' ? this.#turn() : this.#look());
     }
@@ -165,7 +161,7 @@ export class SimulatedAgent {
 
   /** As `Agent` does. */
   async #turn(): Promise<void> {
-    const { source } = this.records;
+    const { source } = this.records.status();
     const { basis } = this.#config;
     if (source === 'none' || (source === 'disk' && !this.#diskWillDo)) return;
     if (basis === 'nothing' || (basis !== 'api' && !this.#diskWillDo)) return;
@@ -187,7 +183,7 @@ export class SimulatedAgent {
   #lookLater(): void {
     const wait = lookIn(this.#progress.since(this.machine.clock.now()), 1);
     if (wait < REST && this.kernelLoop.waits)
-      this.machine.time.after(wait, () => this.#alive && this.add('look'));
+      this.machine.time.after(wait, () => this.alive && this.add('look'));
   }
 
   #later(key: 'turn', ms: number): void {
@@ -200,20 +196,23 @@ export class SimulatedAgent {
     });
   }
 
-  #event(change: Change): void {
-    if (change.type === 'wish') this.#follow(change.wish);
-    else {
-      this.records.take(change);
-      this.#own();
-      this.#progress.made(this.machine.clock.now());
-      void this.#publishing.go();
-    }
+  #apiAway(): void {
+    if (this.#diskWillDo) return;
+    this.#diskWillDo = true;
     this.add('turn');
+  }
+
+  #learned(what: RecordsChange): void {
+    if (what === 'own') this.#own();
+    if (what === 'records') this.#progress.made(this.machine.clock.now());
+    void this.#publishing.go();
+    if (what !== 'connection') this.add('turn');
   }
 
   #follow(wish: Wish): void {
     this.#config = configOf(this.#base, wish, 'api');
     this.machine.disk.config = { ...this.#config, basis: 'disk' };
+    this.add('turn');
   }
 
   #own(): void {
@@ -226,14 +225,14 @@ export class SimulatedAgent {
 
   #save(): void {
     const { own, evidence } = this.mesher;
-    if (own === undefined || this.records.source !== 'api') return;
-    const { disk, clock } = this.machine;
-    disk.knowledge = { own, evidence, at: clock.now(), nodes: this.records.metadata() };
+    const kept = this.records.kept();
+    if (own === undefined || kept === undefined || this.records.status().source !== 'api') return;
+    this.machine.disk.knowledge = { own, evidence, ...kept };
   }
 
   #every(ms: number, work: () => void): void {
     this.machine.time.after(ms, () => {
-      if (!this.#alive) return;
+      if (!this.alive) return;
       work();
       this.#every(ms, work);
     });
@@ -241,6 +240,6 @@ export class SimulatedAgent {
 
   async #io(from: number, to: number): Promise<void> {
     await this.machine.time.sleep(from + this.machine.random() * (to - from));
-    if (!this.#alive) await NEVER;
+    if (!this.alive) await NEVER;
   }
 }

@@ -99,7 +99,7 @@ export class Cluster {
   /** As the records tell it, and nobody asks an agent. */
   saysEncrypted(): boolean {
     const { encryption, version } = this.api.wish;
-    const records = [...this.api.nodes.values()].map(parseRecord);
+    const records = this.api.nodes.map(parseRecord);
     return (
       encryption !== 'none' &&
       records.every(
@@ -112,25 +112,21 @@ export class Cluster {
   /** Every node has said that it follows what is wished now. */
   followed(): boolean {
     const { version } = this.api.wish;
-    return [...this.api.nodes.values()]
-      .map(parseRecord)
-      .every(({ agent }) => agent?.observedGeneration === version);
+    return this.api.nodes.map(parseRecord).every(({ agent }) => agent?.observedGeneration === version);
   }
 
   cutApi({ name }: Machine, lasts: number): void {
     this.api.disconnect(name);
-    this.machines.find((machine) => machine.name === name)?.agent?.disconnected();
     this.time.after(lasts, () => this.api.reconnect(name));
   }
 
   /** Ends whatever still goes on. */
   heal(): void {
     this.network.cut.clear();
-    this.api.cut.clear();
-    this.api.stale.clear();
+    this.api.heal();
     this.api.say({ passOver: [] });
     for (const machine of this.machines) {
-      if (!this.api.nodes.has(machine.name)) machine.register();
+      if (!this.api.has(machine.name)) machine.register();
       if (machine.agent === undefined) machine.startAgent();
     }
   }

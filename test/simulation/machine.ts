@@ -31,7 +31,6 @@ export class Machine {
   up = false;
   /** Since when, in the network's time. */
   upSince = 0;
-  #boots = 0;
 
   constructor(i: number, parts: { api: Api; network: Network; config: MeshConfig; moves: () => void }) {
     this.name = `n${i}`;
@@ -59,13 +58,7 @@ export class Machine {
 
   /** Its Node, with what the kubelet says of it. */
   register(): void {
-    this.#boots += 1;
-    this.api.put({
-      name: this.name,
-      uid: `${this.name}-${this.#boots}`,
-      creationTimestamp: new Date(this.time.now()).toISOString(),
-      annotations: {},
-    });
+    this.api.register(this.name);
   }
 
   startAgent(): void {

@@ -1,13 +1,13 @@
 /** Publishes one time after the other, and again after a failure, as the agent's API side does. */
 import type { Mesher } from '../../operator/agent/mesher.ts';
 import type { Publisher } from '../../operator/agent/publisher.ts';
+import type { NodeRecords } from '../../operator/records/nodes.ts';
 import type { Machine } from './machine.ts';
-import type { ModelRecords } from './records.ts';
 
 export interface PublishingParts {
   readonly machine: Machine;
   readonly mesher: Mesher;
-  readonly records: ModelRecords;
+  readonly records: NodeRecords;
   readonly publisher: Publisher;
   readonly alive: () => boolean;
   readonly turnDue: () => void;
@@ -36,7 +36,7 @@ export class Publishing {
   async #once(): Promise<number | undefined> {
     const { machine, mesher, records, publisher, turnDue } = this.#parts;
     const { wanted, withdrawing } = mesher;
-    if (wanted === undefined || records.source !== 'api') return undefined;
+    if (wanted === undefined || records.status().source !== 'api') return undefined;
     const nodes = records.records();
     const keyed = nodes.filter(({ generations }) => generations.length > 0).length;
     const before = publisher.seen(records.own());

@@ -138,13 +138,13 @@ const DEEDS: Readonly<Record<Kind, Deed>> = {
   },
   'Node deleted'(cluster, machine, lasts) {
     machine.stop();
-    cluster.api.remove(machine.name);
+    if (cluster.api.has(machine.name)) cluster.api.remove(machine.name);
     cluster.time.after(lasts, () => back(machine));
   },
   async 'Node deleted, back after three generations'(cluster, machine) {
     const { api } = cluster;
     machine.stop();
-    api.remove(machine.name);
+    if (api.has(machine.name)) api.remove(machine.name);
     api.say({ generation: api.wish.generation + 3 });
     const done = () => cluster.isEncrypted(api.wish.generation) || api.wish.encryption === 'none';
     await cluster.until(done, 90_000);
@@ -168,6 +168,6 @@ function reboot({ time }: Cluster, machine: Machine, down: number): void {
 }
 
 function back(machine: Machine): void {
-  if (!machine.api.nodes.has(machine.name)) machine.register();
+  if (!machine.api.has(machine.name)) machine.register();
   machine.startAgent();
 }
