@@ -46,7 +46,7 @@ function peerColumns(now: number, { sessions }: { readonly sessions: boolean }):
     { header: 'PEER', value: (row) => row.node },
     { header: 'STATE', value: (row) => row.state, tone: (row) => TONES[row.state] },
     { header: 'SINCE', value: (row) => formatAge(row.since, now), align: 'right' },
-    { header: 'ENDPOINT', value: (row) => row.endpoint ?? '-' },
+    { header: 'ENDPOINT', value: shortEndpoint },
     { header: 'GEN', value: (row) => row.generation?.toString() ?? '-', align: 'right' },
     { header: 'HANDSHAKE', value: (row) => formatAge(row.lastHandshake, now), align: 'right' },
     ...(sessions ? [rekeyColumn(now)] : []),
@@ -64,6 +64,12 @@ function peerColumns(now: number, { sessions }: { readonly sessions: boolean }):
     },
     { header: 'REASON', value: (row) => row.reason?.message ?? '', wide: true },
   ];
+}
+
+/** IKE's own port is no news; another is, for it means a NAT. */
+function shortEndpoint({ driver, endpoint }: PeerRow): string {
+  const plain = driver === 'ipsec' ? /^\[?(.*?)\]?:500$/.exec(endpoint ?? '')?.[1] : undefined;
+  return plain ?? endpoint ?? '-';
 }
 
 /** Everything about one peer, a line a field, as long as the reason needs. */

@@ -3,6 +3,7 @@
  * embedded server, or a relay to the real one of `--kubeconfig`.
  */
 import { readFile } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiServer } from '../api/server.ts';
@@ -53,11 +54,12 @@ export function apiPid(lab: Lab): Promise<number | undefined> {
 export async function serveApi(lab: Lab, signal: AbortSignal): Promise<void> {
   const { wire, wireAddresses } = lab.topology;
   const [address = ''] = wireAddresses;
+  const host = `${isIPv6(address) ? `[${address}]` : address}:${API_PORT}`;
   if (lab.spec.kubeconfig === undefined) {
     const server = new ApiServer();
     for (const one of wireAddresses) server.serve(await listenIn(wire, one, API_PORT));
     const url = await server.listen();
-    await writeKubeconfig(lab.nodeKubeconfig, { server: `http://${address}:${API_PORT}` });
+    await writeKubeconfig(lab.nodeKubeconfig, { server: `http://${host}` });
     await writeKubeconfig(lab.kubeconfig, { server: url });
     await aborted(signal);
     await server.close();
@@ -66,7 +68,7 @@ export async function serveApi(lab: Lab, signal: AbortSignal): Promise<void> {
   const { url } = await apiTarget(lab.spec.kubeconfig);
   const to = { address: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 443) };
   for (const one of wireAddresses) await relay({ netns: wire, address: one, port: API_PORT }, to, signal);
-  await redirectKubeconfig(lab.spec.kubeconfig, lab.nodeKubeconfig, `${address}:${API_PORT}`);
+  await redirectKubeconfig(lab.spec.kubeconfig, lab.nodeKubeconfig, host);
   await copyKubeconfig(lab.spec.kubeconfig, lab.kubeconfig);
   await aborted(signal);
 }

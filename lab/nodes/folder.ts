@@ -12,6 +12,7 @@ const specSchema = z.object({
   nodes: z.int(),
   pods: z.int(),
   ipv6: z.boolean(),
+  ipv4: z.boolean().optional(),
   /** argv that the program's commands are appended to. */
   program: z.array(z.string()),
   encryption: z.enum(['none', 'wireguard', 'ipsec']),

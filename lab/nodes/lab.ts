@@ -34,6 +34,8 @@ export interface LabOptions {
   /** Pods a node. */
   readonly pods?: number;
   readonly ipv6?: boolean;
+  /** IPv6 alone where it is false. */
+  readonly ipv4?: boolean;
   readonly encryption?: LabSpec['encryption'];
   /** Of a real API server; else the embedded one serves. */
   readonly kubeconfig?: string;
@@ -62,6 +64,7 @@ export async function labUp(options: LabOptions = {}): Promise<Lab> {
     nodes: size.nodes,
     pods: size.pods,
     ipv6: size.ipv6,
+    ipv4: size.ipv4,
     program: [...(options.program ?? labProgram())],
     encryption: options.encryption ?? 'none',
     through: options.through ?? 'flag',
@@ -79,8 +82,8 @@ export async function labUp(options: LabOptions = {}): Promise<Lab> {
 }
 
 function sizeOf(options: LabOptions): Topology {
-  const { name = 'lab', nodes = 3, pods = 1, ipv6 = false } = options;
-  return topology({ name, nodes, pods, ipv6 });
+  const { name = 'lab', nodes = 3, pods = 1, ipv6 = false, ipv4 } = options;
+  return topology({ name, nodes, pods, ipv6, ipv4 });
 }
 
 async function build(lab: Lab, options: LabOptions): Promise<void> {

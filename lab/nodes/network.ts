@@ -2,22 +2,20 @@
 
 import { spawn } from 'node:child_process';
 import { readdir, rm } from 'node:fs/promises';
+import { isIPv6 } from 'node:net';
 import { CommandError, run } from '../processes.ts';
 import type { LabNode, Topology } from './topology.ts';
 
 const NETNS_FOLDER = '/run/netns';
-/** Prefix lengths on the underlay and in a node's pod network, by the index of the family. */
-const UNDERLAY_LENGTH = [24, 64] as const;
-const POD_LENGTH = [24, 64] as const;
+/** Of prefixes on the underlay and in a node's pod network, by family. */
+const LENGTH = { 4: 24, 6: 64 } as const;
 
 export async function createUnderlay(lab: Topology): Promise<void> {
   await addNamespace(lab.wire, []);
   await batch(lab.wire, [
     'link set lo up',
     'link add br0 type bridge mcast_snooping 0',
-    ...lab.wireAddresses.map(
-      (address, at) => `addr add ${address}/${UNDERLAY_LENGTH[at]} dev br0${nodad(at)}`,
-    ),
+    ...lab.wireAddresses.map((address) => addressLine(address, 'br0')),
     'link set br0 up',
   ]);
 }
@@ -38,7 +36,7 @@ export async function createNodeNetwork(lab: Topology, node: LabNode): Promise<v
     node.pods.map((pod) =>
       batch(pod.netns, [
         'link set lo up',
-        ...pod.addresses.map((address, at) => `addr add ${address}/${POD_LENGTH[at]} dev eth0${nodad(at)}`),
+        ...pod.addresses.map((address) => addressLine(address, 'eth0')),
         'link set eth0 up',
         ...node.gateways.map((gateway) => `route add default via ${gateway}`),
       ]),
@@ -46,20 +44,20 @@ export async function createNodeNetwork(lab: Topology, node: LabNode): Promise<v
   );
 }
 
-/** A locally administered address made of its IPv4 address. */
-function cardOf({ addresses: [ipv4 = ''] }: LabNode): string {
-  const octets = ipv4.split('.').map((octet) => Number(octet).toString(16).padStart(2, '0'));
-  return ['02', '00', ...octets].join(':');
+/** A locally administered address made of its number. */
+function cardOf({ name }: LabNode): string {
+  const number = Number(name.slice(1)).toString(16).padStart(2, '0');
+  return `02:00:00:00:00:${number}`;
 }
 
 function nodeLines(lab: Topology, node: LabNode): readonly string[] {
   const others = lab.members.filter((other) => other !== node);
   return [
     'link set lo up',
-    ...node.addresses.map((address, at) => `addr add ${address}/${UNDERLAY_LENGTH[at]} dev eth0${nodad(at)}`),
+    ...node.addresses.map((address) => addressLine(address, 'eth0')),
     'link set eth0 up',
     'link add cni0 type bridge mcast_snooping 0',
-    ...node.gateways.map((gateway, at) => `addr add ${gateway}/${POD_LENGTH[at]} dev cni0${nodad(at)}`),
+    ...node.gateways.map((gateway) => addressLine(gateway, 'cni0')),
     'link set cni0 up',
     ...node.pods.flatMap((pod, at) => [
       `link add pod${at + 1} type veth peer name eth0 netns ${pod.netns}`,
@@ -167,6 +165,7 @@ function alreadyGone(error: unknown): void {
   if (!(error instanceof CommandError) || error.exitCode === undefined) throw error;
 }
 
-function nodad(at: number): string {
-  return at === 1 ? ' nodad' : '';
+function addressLine(address: string, link: string): string {
+  const family = isIPv6(address) ? 6 : 4;
+  return `addr add ${address}/${LENGTH[family]} dev ${link}${family === 6 ? ' nodad' : ''}`;
 }

@@ -17,6 +17,8 @@ export interface LabShape {
   readonly pods: number;
   /** Both families, or IPv4 alone. */
   readonly ipv6: boolean;
+  /** IPv6 alone where it is false, and there is IPv6. */
+  readonly ipv4?: boolean | undefined;
 }
 
 export interface LabPod {
@@ -24,7 +26,7 @@ export interface LabPod {
   readonly name: string;
   readonly netns: string;
   readonly node: string;
-  /** IPv4 first, then IPv6 where the lab has it; so in all of these. */
+  /** IPv4 first, then IPv6, as far as the lab has them; so in all of these. */
   readonly addresses: readonly string[];
 }
 
@@ -65,7 +67,10 @@ export function topology(shape: LabShape): Topology {
       throw new LabError('LAB_NAME_INVALID', `a lab has 1 to ${most} ${what}, not ${count}`);
     }
   }
-  const families = <T>(v4: T, v6: T): readonly T[] => (shape.ipv6 ? [v4, v6] : [v4]);
+  const families = <T>(v4: T, v6: T): readonly T[] => {
+    if (!shape.ipv6) return [v4];
+    return shape.ipv4 === false ? [v6] : [v4, v6];
+  };
   const prefix = namespacePrefix(shape.name);
   const members = Array.from({ length: shape.nodes }, (_, index): LabNode => {
     const k = index + 1;

@@ -39,7 +39,7 @@ export function peer(node: string, fields: Partial<Record<keyof PeerStatus, unkn
 export function ipsecPeer(node: string, fields: Partial<Record<keyof PeerStatus, unknown>> = {}): PeerStatus {
   return peer(node, {
     driver: 'ipsec',
-    endpoint: '192.0.2.12',
+    endpoint: '192.0.2.12:500',
     lastHandshake: NOW - 14 * MINUTE,
     security: {
       ikeEstablishedAt: NOW - 14 * MINUTE,

@@ -22,6 +22,16 @@ n3    routed    12m  192.0.2.12    1        14m    41m    1.23Mi   148  1420
     assert.ok(table.split('\n').every((line) => line.length <= 80));
   });
 
+  it('show the port only where it is not the usual one', () => {
+    const shown = (endpoint: string) =>
+      /routed +12m +(\S+)/.exec(formatPeers([{ ...n2, endpoint }], view))?.[1];
+    assert.equal(shown('192.0.2.12:500'), '192.0.2.12');
+    assert.equal(shown('[2001:db8::12]:500'), '2001:db8::12');
+    assert.equal(shown('192.0.2.12:4500'), '192.0.2.12:4500');
+    assert.equal(shown('[2001:db8::500]:4500'), '[2001:db8::500]:4500');
+    assert.match(formatPeer(n2, view), /^Endpoint: {4}192\.0\.2\.12:500$/m);
+  });
+
   it('stand beside those by WireGuard', () => {
     const [, first, second] = formatPeers([n2, n3], view).split('\n');
     assert.match(first ?? '', /14m {4}41m/);
