@@ -174,6 +174,7 @@ export async function assemble(ingredients: Ingredients): Promise<Assembled> {
     },
     async touch(now) {
       keyring.touch(now);
+      void configuration.examineAgain().then((moved) => moved && agent.configChanged());
       await touchKnowledge(stateDir, now);
     },
   });

@@ -69,6 +69,13 @@ export class Configuration {
     });
   }
 
+  /** What was in the way may be gone. Never throws. @returns whether it is another matter now */
+  async examineAgain(): Promise<boolean> {
+    if (this.#facts.cannot.length === 0) return false;
+    this.#examined = '';
+    return this.#examine();
+  }
+
   /** What this node is unable to do with the configuration as it is now. Never throws. @returns whether that is something new */
   async #examine(): Promise<boolean> {
     const { mesh } = this.#layered.live().config;

@@ -29,7 +29,13 @@ export async function releaseGeneration(generation: number, options: ReleaseOpti
     states = await xfrm.states(isOurs);
   }
   await xfrm.write(states.map((state) => ({ type: 'removeState', state })));
-  if ((await daemon.alive()) && (await listConnections(daemon.client)).size === 0) await daemon.stop();
+  if (await isIdle(options)) await daemon.stop();
+}
+
+/** One that does not answer, with no state of ours left in the kernel, has nothing to do either: it would keep its ports for ever. */
+async function isIdle({ daemon, xfrm }: ReleaseOptions): Promise<boolean> {
+  if (await daemon.alive()) return (await listConnections(daemon.client)).size === 0;
+  return (await xfrm.states((id) => generationOfId(id) !== undefined)).length === 0;
 }
 
 /** What generations left whose devices went without us. @param held those that have a device */

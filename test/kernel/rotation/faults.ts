@@ -7,9 +7,11 @@ import { apiPid, startApi, stopApi } from '../../../lab/nodes/api.ts';
 import { type Lab, nodeFolders } from '../../../lab/nodes/folder.ts';
 import { killNode, runInNode, startNode } from '../../../lab/nodes/lab.ts';
 import { cutOff } from '../../../lab/nodes/network.ts';
+import { API_PORT } from '../../../lab/nodes/topology.ts';
+import { run } from '../../../lab/processes.ts';
 import { keysFolder } from '../../../operator/agent/folders.ts';
 import { initiation } from './initiation.ts';
-import { type Fault, lanes, type Schedule } from './schedule.ts';
+import { type Fault, lanes } from './schedule.ts';
 
 const HOUR = 3_600_000;
 const PORT = 51_830;
@@ -19,18 +21,18 @@ const ANSWER_WITHIN = 2000;
 /** Resolves when all of it is over. @param rebooted told of a node that came back, as soon as its agent was started */
 export async function inject(
   lab: Lab,
-  schedule: Schedule,
+  faults: readonly Fault[],
   rebooted: (node: string) => unknown,
 ): Promise<void> {
   const began = performance.now();
-  const inTurn = async (faults: readonly Fault[]): Promise<void> => {
-    for (const fault of faults) {
+  const inTurn = async (lane: readonly Fault[]): Promise<void> => {
+    for (const fault of lane) {
       await sleep(Math.max(0, began + fault.at - performance.now()));
       await happen(lab, fault);
       if (fault.kind.startsWith('node rebooted')) rebooted(fault.node);
     }
   };
-  await Promise.all(lanes(schedule).map(inTurn));
+  await Promise.all(lanes(faults).map(inTurn));
 }
 
 async function happen(lab: Lab, { kind, node, lasts }: Fault): Promise<void> {
@@ -45,6 +47,10 @@ async function happen(lab: Lab, { kind, node, lasts }: Fault): Promise<void> {
       return startApi(lab);
     case 'API silent':
       return silence(lab, lasts);
+    case 'no way to the API':
+      await wayToApi(lab, node, false);
+      await sleep(lasts);
+      return wayToApi(lab, node, true);
     case 'node cut off':
       await cutOff(lab.topology, nodeNamed(lab, node), true);
       await sleep(lasts);
@@ -59,6 +65,18 @@ async function happen(lab: Lab, { kind, node, lasts }: Fault): Promise<void> {
       await sleep(lasts);
       return startNode(lab, node);
   }
+}
+
+/** Whatever this node sends there is dropped, without a word. */
+async function wayToApi(lab: Lab, node: string, isOpen: boolean): Promise<void> {
+  const table = `inet no-api-${node}`;
+  const [ipv4 = '', ipv6 = ''] = nodeNamed(lab, node).addresses;
+  const drop = [`ip saddr ${ipv4}`, ...(ipv6 === '' ? [] : [`ip6 saddr ${ipv6}`])].map(
+    (from) => `${from} tcp dport ${API_PORT} drop`,
+  );
+  const rules = `table ${table} { chain in { type filter hook input priority 0; ${drop.join('; ')}; }; }`;
+  const command = isOpen ? `delete table ${table}` : rules;
+  await run(['ip', 'netns', 'exec', lab.topology.wire, 'nft', command]);
 }
 
 /** Connections stay, and nothing comes: every watch grows stale. */

@@ -5,6 +5,7 @@ export const KINDS = [
   'agent killed',
   'API cut',
   'API silent',
+  'no way to the API',
   'node cut off',
   'node rebooted',
   'node rebooted an hour back',
@@ -52,7 +53,20 @@ export function scheduleOf({ seed, nodes, longest }: ScheduleOptions): Schedule 
   return { seed, faults: faults.toSorted((a, b) => a.at - b.at) };
 }
 
-export function tell({ faults }: Schedule): string {
+/** Always played: the API server is away for a minute and more in the midst of a rotation, for one node and for all. */
+export const CUTS: readonly Schedule['faults'][] = [
+  [
+    { kind: 'no way to the API', node: 'n2', at: 300, lasts: 61_000 },
+    { kind: 'agent killed', node: 'n3', at: 20_000, lasts: 1_000 },
+  ],
+  [
+    { kind: 'API cut', node: 'n1', at: 300, lasts: 61_000 },
+    { kind: 'agent killed', node: 'n3', at: 20_000, lasts: 1_000 },
+    { kind: 'node rebooted', node: 'n2', at: 30_000, lasts: 1_000 },
+  ],
+];
+
+export function tell(faults: Schedule['faults']): string {
   return faults
     .map(({ kind, node, at, lasts }) => {
       const who = kind.startsWith('API') ? kind : `${node}: ${kind}`;
@@ -62,6 +76,6 @@ export function tell({ faults }: Schedule): string {
 }
 
 /** What cannot happen side by side: the faults of one node, and those of the API. */
-export function lanes({ faults }: Schedule): readonly (readonly Fault[])[] {
+export function lanes(faults: Schedule['faults']): readonly (readonly Fault[])[] {
   return [...Map.groupBy(faults, ({ kind, node }) => (kind.startsWith('API') ? 'API' : node)).values()];
 }
