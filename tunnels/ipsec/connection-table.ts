@@ -82,8 +82,8 @@ export class ConnectionTable {
   }
 
   /**
-   * One that is changed keeps its SA, until there is one of the new kind. Of a link that charon does not know at all, the slot that is used
-   * first is loaded now, and the other, which is in reserve, by `loadRest`: sessions are not to wait for it.
+   * One that is changed keeps its SA, until there is one of the new kind. Of the two of a link, the one that is used next is loaded now, and
+   * the other, which is in reserve, by `loadRest`: sessions are not to wait for it.
    */
   async load(
     client: Vici,
@@ -92,10 +92,12 @@ export class ConnectionTable {
   ): Promise<void> {
     const told = new Set<string>();
     const updates = this.#delta.updates();
-    for (const { key, wanted, actual } of updates) {
-      const unknown = actual === undefined && this.#delta.actual(wanted.sibling) === undefined;
-      if (unknown && inReserve(wanted, wanted.node)) this.#rest.add(key);
-      else if (unknown) this.#rest.delete(key);
+    for (const { key, wanted, actual, repaired } of updates) {
+      // Of those that somebody unloaded, and not with charon itself, none waits.
+      const alone = repaired && this.#delta.actual(wanted.sibling) !== undefined;
+      const waits = actual === undefined && !alone && inReserve(wanted, wanted.node);
+      if (waits) this.#rest.add(key);
+      else this.#rest.delete(key);
     }
     await this.#loadAll(client, {
       updates: updates.filter(({ key }) => !this.#rest.has(key)),
