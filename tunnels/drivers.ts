@@ -40,8 +40,10 @@ export function combineDrivers(drivers: Drivers): TunnelDriver {
     sweep: async () => {
       for (const driver of all) await driver.sweep?.();
     },
-    report: async () =>
-      Object.assign({}, ...(await Promise.all(all.map(async (driver) => driver.report?.())))),
+    async report() {
+      const told = await Promise.allSettled(all.map(async (driver) => driver.report?.()));
+      return Object.assign({}, ...told.map((one) => (one.status === 'fulfilled' ? one.value : {})));
+    },
     forget: (device) => {
       owners.delete(device);
       for (const driver of all) driver.forget(device);

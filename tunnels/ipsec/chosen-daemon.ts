@@ -11,7 +11,6 @@ import { Charon, type CharonConfig } from './charon.ts';
 import { type Daemon, hostDaemon, ownDaemon, type Vici } from './daemon.ts';
 import { IpsecError } from './errors.ts';
 
-/** Milliseconds that one call waits for a charon that starts; the next call waits on. */
 const PATIENCE = 3_000;
 /** After a call that took long and failed, it is not tried again for so many times as long. */
 const REST = 3;
@@ -26,6 +25,8 @@ export interface ChosenDaemonOptions {
   readonly program: string;
   /** Milliseconds since any moment, never set. */
   readonly steady: () => number;
+  /** Milliseconds that one call waits for a charon that starts; the next call waits on. Default: 3000. */
+  readonly patience?: number;
 }
 
 /** Socket of the host's charon that was used last, as noted in this folder; undefined: none is in use. */
@@ -87,7 +88,7 @@ export class ChosenDaemon implements Daemon {
       const daemon = this.#daemon;
       await this.#note();
       this.#starting ??= this.#start(daemon, config);
-      await within(PATIENCE, this.#starting);
+      await within(this.#options.patience ?? PATIENCE, this.#starting);
     });
   }
 
