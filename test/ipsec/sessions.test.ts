@@ -90,4 +90,12 @@ describe('what is known of sessions', () => {
     assert.equal(sessions.of(outbound, 3600), undefined);
     assert.equal(sessions.of({ ...outbound, spi: 4 }, 3600)?.spiOut, 4);
   });
+
+  it('of others stays known when only some were asked for', () => {
+    const sessions = new Sessions(() => START);
+    sessions.learn([sa(0)]);
+    sessions.learn([sa(0, { spiOut: 4 })], { all: false });
+    assert.ok(sessions.of(outbound, undefined));
+    assert.ok(sessions.of({ ...outbound, spi: 4 }, undefined));
+  });
 });

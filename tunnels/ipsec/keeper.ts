@@ -1,23 +1,25 @@
 /** Looks after the links between two calls of `set`: makes sessions, sends by the best, and ends those that are too many. */
 import type { DeviceName } from '../../mesh/types.ts';
 import { interfaceId } from './connection.ts';
-import type { Daemon } from './daemon.ts';
+import type { Daemon, Vici } from './daemon.ts';
 import { type Memory, type Remedy, remedyFor } from './healing.ts';
-import type { WantedLink, Way } from './link.ts';
-import { listSas } from './security.ts';
+import type { Slot, WantedLink } from './link.ts';
+import { type IkeSa, listSas } from './security.ts';
 import type { Sessions } from './sessions.ts';
+import { type Task, treat, type Watched } from './treatment.ts';
+import { type Section, sectionsOf } from './vici/message.ts';
 import type { State, Xfrm } from './xfrm/types.ts';
 
 /** Milliseconds between two looks: while something is missing or changes, and while all is well. */
 const LOOK = { soonest: 500, latest: 10_000 } as const;
 /** Milliseconds after which charon is asked for all its SAs also when the kernel's states are the same, and it told of nothing. */
 const LISTING = 60_000;
+/** Share of the time, one in so many, that listing may take while much happens: it costs charon as much as there are SAs. */
+const SHARE = 20;
+/** Links that are asked for one by one; more are not worth it. */
+const FEW = { count: 8, share: 16 } as const;
 /** Milliseconds after charon told of a session: several come together. */
 const GATHER = 50;
-/** Milliseconds of one look in which sessions are begun: those that are there by then are not to wait for the last. */
-const ROUND = 2_000;
-/** Sessions begun at a time. */
-const AT_ONCE = 8;
 /** Milliseconds for which what is not needed yet waits for sessions that are missing. */
 const FIRST_THINGS = 15_000;
 
@@ -28,16 +30,6 @@ export interface KeeperOptions {
   readonly steady: () => number;
   /** Is told of all that is listed. */
   readonly sessions: Sessions;
-}
-
-/** The links of one device, looked at again and again. */
-export interface Watched {
-  /** By node. */
-  readonly links: ReadonlyMap<string, WantedLink>;
-  readonly wayOf: (link: WantedLink) => Way | undefined;
-  readonly use: (ways: ReadonlyMap<WantedLink, Way>) => Promise<void>;
-  /** What charon needs when the next sessions are made. */
-  readonly loadRest: () => Promise<void>;
 }
 
 export class Keeper {
@@ -51,8 +43,14 @@ export class Keeper {
   #woken = false;
   #subscribed = false;
   #pause: number = LOOK.soonest;
-  /** When all was well: until when there is nothing to ask charon, and of which charon and states that is so. */
-  #settled: { readonly until: number; readonly of: string } | undefined;
+  /** Links of which all was well, and the states that they had then. */
+  #quiet = new WeakMap<WantedLink, string>();
+  /** Names of connections that charon told something of since. */
+  #told = new Set<string>();
+  /** When all is listed again, and of which charon it was listed. */
+  #listing = { due: Number.NEGATIVE_INFINITY, epoch: -1 };
+  /** Until when nothing is listed. */
+  #rest = Number.NEGATIVE_INFINITY;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -72,7 +70,9 @@ export class Keeper {
     for (const { links } of this.#devices.values()) {
       for (const node of nodes) {
         const link = links.get(node);
-        if (link !== undefined) this.#memories.set(link, PROVOKED);
+        if (link === undefined) continue;
+        this.#memories.set(link, PROVOKED);
+        this.#quiet.delete(link);
       }
     }
     if (nodes.length > 0) this.#wake(0);
@@ -84,7 +84,6 @@ export class Keeper {
   }
 
   #wake(wait: number): void {
-    this.#settled = undefined;
     this.#woken = true;
     this.#later(wait);
   }
@@ -92,7 +91,8 @@ export class Keeper {
   #later(wait: number): void {
     clearTimeout(this.#timer);
     if (this.#closed.signal.aborted) return;
-    this.#timer = setTimeout(() => void this.#turn(), wait).unref();
+    const rest = this.#rest - this.#options.steady();
+    this.#timer = setTimeout(() => void this.#turn(), Math.max(wait, rest)).unref();
   }
 
   async #turn(): Promise<void> {
@@ -116,107 +116,110 @@ export class Keeper {
   /** What charon tells is only a reason to look. */
   async #subscribe(): Promise<void> {
     if (this.#subscribed) return;
-    const wake = () => this.#wake(GATHER);
-    await this.#options.daemon.client.subscribe('child-updown', wake, this.#closed.signal);
+    const { client } = this.#options.daemon;
+    const { signal } = this.#closed;
+    const wake = (event: Section) => {
+      for (const [name] of sectionsOf(event)) this.#told.add(name);
+      this.#wake(GATHER);
+    };
+    await client.subscribe('child-updown', wake, signal);
+    // Once, and not for each list.
+    await client.subscribe('list-sa', () => undefined, signal);
     this.#subscribed = true;
   }
 
   async #look(): Promise<void> {
-    const { daemon, xfrm, steady, sessions } = this.#options;
+    const { xfrm, steady } = this.#options;
     const all = [...this.#devices.values()];
     const links = all.flatMap((one) => [...one.links.values()]);
     if (links.length === 0) return;
     const ids = new Set(links.map(({ generation }) => interfaceId(generation)));
-    const read = () => xfrm().states((id) => ids.has(id));
-    const identity = (found: readonly State[]) => `${daemon.epoch} ${spisOf(found)}`;
-    const left = (this.#settled?.until ?? 0) - steady();
-    if (left > 0 && this.#settled?.of === identity(await read())) {
-      this.#pause = Math.min(this.#pause, left);
-      return;
-    }
-    const listed = await listSas(daemon.client);
-    sessions.learn(listed);
-    const sas = Map.groupBy(listed, ({ name }) => name);
+    const read = async () => Map.groupBy(await xfrm().states((id) => ids.has(id)), ({ reqid }) => reqid);
+    const busy = await this.#list(links, await read());
     // After charon: what it has installed is in the kernel.
-    const found = await read();
-    const states = Map.groupBy(found, ({ reqid }) => reqid);
-    this.#settled = { of: identity(found), until: Number.POSITIVE_INFINITY };
+    const states = busy.size === 0 ? new Map<number, State[]>() : await read();
     const tasks = all.flatMap((watched) =>
-      Array.from(watched.links.values(), (link): Task => {
-        const [a, b] = link.slots;
-        const remedy = remedyFor({
-          link,
-          sas: [sas.get(a.connection.name) ?? [], sas.get(b.connection.name) ?? []],
-          states: [states.get(a.reqid) ?? [], states.get(b.reqid) ?? []],
-          way: watched.wayOf(link),
-          memory: this.#memories.get(link),
-          steady: steady(),
-        });
-        return { link, remedy, watched };
+      [...watched.links.values()].flatMap((link): Task[] => {
+        const sas = busy.get(link);
+        return sas === undefined
+          ? []
+          : [{ link, watched, remedy: this.#judge(link, { sas, states, watched }) }];
       }),
     );
-    for (const { link, remedy } of tasks) this.#lookAgain(link, remedy);
-    await this.#treat(all, tasks);
-  }
-
-  #lookAgain({ lifetime }: WantedLink, { memory, settled }: Remedy): void {
-    const now = this.#options.steady();
-    const missing = memory.missingSince !== undefined;
-    const wait = settled ? (lifetime * 1000) / 4 : missing ? memory.nextAt - now : 1000;
-    this.#pause = Math.min(this.#pause, wait);
-    if (this.#settled === undefined) return;
-    const until = Math.min(this.#settled.until, now + Math.min(wait, LISTING));
-    this.#settled = settled ? { ...this.#settled, until } : undefined;
-  }
-
-  /** What fails is seen again with the next look. */
-  async #treat(all: readonly Watched[], tasks: readonly Task[]): Promise<void> {
-    const { daemon, xfrm, steady } = this.#options;
-    const began = steady();
-    for (const watched of all) await watched.use(newWays(tasks.filter((task) => task.watched === watched)));
-    const ask = (command: string, message: Record<string, string>) =>
-      daemon.client.request(command, { ...message, timeout: '-1' }).catch(() => undefined);
-    for (const { link, remedy } of tasks)
-      if (remedy.initiate === undefined) this.#memories.set(link, remedy.memory);
-    const attempts = tasks.filter(({ remedy }) => remedy.initiate !== undefined);
-    for (let at = 0; at < attempts.length; at += AT_ONCE) {
-      if (steady() - began > ROUND) {
-        this.#wake(0);
-        break;
-      }
-      await Promise.all(
-        attempts.slice(at, at + AT_ONCE).map(({ link, remedy }) => {
-          this.#memories.set(link, remedy.memory);
-          const { name, child } = link.slots[remedy.initiate ?? 0].connection;
-          return ask('initiate', { ike: name, child, 'init-limits': 'no' });
-        }),
-      );
+    const waiting = await treat(tasks, this.#options);
+    for (const task of tasks) {
+      if (waiting.has(task)) this.#quiet.delete(task.link);
+      else this.#memories.set(task.link, task.remedy.memory);
     }
-    const surplus = tasks.flatMap(({ remedy }) => remedy.terminate);
-    for (const id of surplus) await ask('terminate', { 'ike-id': id, force: 'yes' });
-    const removals = tasks.flatMap(({ remedy }) => remedy.removeStates);
-    await xfrm().write(removals.map((state) => ({ type: 'removeState', state }) as const));
+    if (waiting.size > 0) this.#wake(0);
     const awaited = tasks.some(
       ({ remedy: { memory } }) =>
         memory.missingSince !== undefined && steady() - memory.missingSince < FIRST_THINGS,
     );
     if (!awaited) for (const { loadRest } of all) void loadRest();
   }
+
+  /** SAs of both slots of each link that there may be something to do for. */
+  async #list(links: readonly WantedLink[], states: States): Promise<Map<WantedLink, Slots<IkeSa>>> {
+    const { daemon, steady, sessions } = this.#options;
+    const told = this.#told;
+    this.#told = new Set();
+    const began = steady();
+    const full = began >= this.#listing.due || this.#listing.epoch !== daemon.epoch;
+    const busy = full ? links : links.filter((link) => !this.#isQuiet(link, states, told));
+    const one = !full && busy.length <= Math.max(FEW.count, links.length / FEW.share);
+    const listed = one ? await listEach(daemon.client, busy) : await listSas(daemon.client);
+    sessions.learn(listed, { all: !one });
+    if (!one) {
+      const soonest = Math.min(...links.map(({ lifetime }) => (lifetime * 1000) / 4));
+      this.#listing = { due: began + Math.min(LISTING, soonest), epoch: daemon.epoch };
+    }
+    this.#pause = Math.min(this.#pause, this.#listing.due - steady());
+    this.#rest = steady() + SHARE * (steady() - began);
+    const sas = Map.groupBy(listed, ({ name }) => name);
+    const of = ({ connection }: Slot) => sas.get(connection.name) ?? [];
+    return new Map(busy.map((link) => [link, [of(link.slots[0]), of(link.slots[1])]]));
+  }
+
+  #isQuiet(link: WantedLink, states: States, told: ReadonlySet<string>): boolean {
+    return (
+      this.#quiet.get(link) === spisOf(link, states) &&
+      !link.slots.some(({ connection }) => told.has(connection.name))
+    );
+  }
+
+  #judge(link: WantedLink, { sas, states, watched }: Found): Remedy {
+    const { steady } = this.#options;
+    const [a, b] = link.slots;
+    const remedy = remedyFor({
+      link,
+      sas,
+      states: [states.get(a.reqid) ?? [], states.get(b.reqid) ?? []],
+      way: watched.wayOf(link),
+      memory: this.#memories.get(link),
+      steady: steady(),
+    });
+    const { memory, settled } = remedy;
+    if (settled) this.#quiet.set(link, spisOf(link, states));
+    else this.#quiet.delete(link);
+    const missing = memory.missingSince !== undefined;
+    if (!settled) this.#pause = Math.min(this.#pause, missing ? memory.nextAt - steady() : 1000);
+    return remedy;
+  }
 }
 
-interface Task {
-  readonly link: WantedLink;
-  readonly remedy: Remedy;
+type States = ReadonlyMap<number, readonly State[]>;
+type Slots<T> = readonly [readonly T[], readonly T[]];
+
+interface Found {
+  readonly sas: Slots<IkeSa>;
+  readonly states: States;
   readonly watched: Watched;
 }
 
-function newWays(tasks: readonly Task[]): ReadonlyMap<WantedLink, Way> {
-  const ways = new Map<WantedLink, Way>();
-  for (const { link, remedy, watched } of tasks) {
-    const { way } = remedy;
-    if (way !== undefined && !sameWay(way, watched.wayOf(link))) ways.set(link, way);
-  }
-  return ways;
+async function listEach(client: Vici, links: readonly WantedLink[]): Promise<IkeSa[]> {
+  const slots = links.flatMap((link) => link.slots);
+  return (await Promise.all(slots.map(({ connection }) => listSas(client, connection.name)))).flat();
 }
 
 const PROVOKED: Memory = {
@@ -226,11 +229,9 @@ const PROVOKED: Memory = {
   aside: { bytes: 0, since: Number.POSITIVE_INFINITY },
 };
 
-const spisOf = (states: readonly State[]): string =>
-  states
+const spisOf = ({ slots }: WantedLink, states: States): string =>
+  slots
+    .flatMap(({ reqid }) => states.get(reqid) ?? [])
     .map(({ spi }) => spi)
     .sort((a, b) => a - b)
     .join(' ');
-
-const sameWay = (a: Way, b: Way | undefined) =>
-  b !== undefined && a.reqid === b.reqid && a.local === b.local && a.remote === b.remote;

@@ -18,9 +18,9 @@ export class Sessions {
     this.#now = now;
   }
 
-  /** @param sas all that there are: of others nothing is known any more */
-  learn(sas: readonly IkeSa[]): void {
-    const known = new Map<string, SecurityAssociation>();
+  /** @param all whether these are all that there are: then of others nothing is known any more */
+  learn(sas: readonly IkeSa[], { all }: { readonly all: boolean } = { all: true }): void {
+    const known = new Map(all ? [] : this.#known);
     for (const sa of sas) {
       for (const child of sa.children) {
         const { spiIn, spiOut } = child;
