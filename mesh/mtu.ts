@@ -68,6 +68,12 @@ export function espMtu(linkMtu: number, { outer, inner, sizes }: EspWay): number
   return Math.max(Math.min(...payloads, left), minimumFor(inner));
 }
 
+/** Bytes on the wire of an inner packet with `payload` bytes, by ESP in tunnel mode, with UDP for a NAT. */
+export function espPacket(payload: number, outer: Family, { iv, block, icv }: EspSizes): number {
+  const padded = Math.ceil((payload + ESP.trailer) / block) * block;
+  return IP_HEADER[outer] + ESP.udp + ESP.header + iv + padded + icv;
+}
+
 function minimumFor(inner: Iterable<Family>): number {
   return [...inner].includes(6) ? IPV6_MINIMUM_MTU : IPV4_MINIMUM_MTU;
 }

@@ -8,6 +8,7 @@ import { Firewall } from './firewall/firewall.ts';
 import { Keep } from './firewall/keep.ts';
 import { createNft } from './firewall/nft.ts';
 import { dryNftShell, startNftShell } from './firewall/nft-shell.ts';
+import { CHARON } from './ipsec/charon.ts';
 import { ChosenDaemon } from './ipsec/chosen-daemon.ts';
 import { createIpsecDriver } from './ipsec/driver.ts';
 import { dryDaemon, dryXfrm } from './ipsec/dry.ts';
@@ -74,8 +75,6 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
     sysctls: new Sysctls({ stateDir: options.stateDir, root: procSys, dry }),
   };
 }
-
-const CHARON = { folder: '/run/sheath/ipsec', program: 'charon-systemd' } as const;
 
 interface IpsecContext {
   readonly kernel: Kernel;

@@ -1,13 +1,16 @@
 /** What this machine can do for a mesh, found without changing it: for error messages, and for what the agent publishes. */
 import { access, constants, readFile } from 'node:fs/promises';
 import { hasKernelWireGuard } from 'wireguard-tools-wrapper';
+import type { IpsecConfig } from '../mesh/config.ts';
 import type { MeshConfig } from '../mesh/types.ts';
 import { doorRefused } from './checks/door.ts';
-import { firewallsBefore } from './checks/firewalls.ts';
+import { firewallsBefore, IPSEC_INCOMING, wireguardIncoming } from './checks/firewalls.ts';
 import { foreignThings } from './checks/foreign.ts';
-import { portsTaken } from './checks/udp-ports.ts';
-import { smallUnderlays } from './checks/underlay.ts';
+import { portsTaken, takenUdpPorts } from './checks/udp-ports.ts';
+import { espUnderlay, smallUnderlays, WIREGUARD_UNDERLAY } from './checks/underlay.ts';
+import { ipsecFindings } from './ipsec/preflight.ts';
 import { openNetlink } from './netlink/rtnetlink.ts';
+import type { Netlink } from './netlink/types.ts';
 import { runProgram } from './parts.ts';
 import type { DataplaneOptions } from './ports.ts';
 
@@ -22,17 +25,20 @@ export interface Preflight {
   /** The version that nft tells; undefined: it is not installed. */
   readonly nft: string | undefined;
   /**
-   * What follows, each with the way out: `wireguard: ...` or `strict: ...` for what cannot be; `firewall: ...` for what may be in the way.
+   * What follows, each with the way out: `wireguard: ...`, `ipsec: ...` or `strict: ...` for what cannot be; `firewall: ...` for what may be in the way.
    * Empty: all is well.
    */
   readonly cannot: readonly string[];
 }
 
 export interface PreflightOptions
-  extends Pick<DataplaneOptions, 'run' | 'nft' | 'wireguardGo' | 'userspace' | 'netlink'> {
-  /** What the mesh would use on this machine. Absent: only what is installed is looked at. */
-  readonly mesh?: Pick<MeshConfig, 'routing' | 'wireguard'>;
+  extends Pick<DataplaneOptions, 'run' | 'nft' | 'wireguardGo' | 'userspace' | 'netlink' | 'ipsec'> {
+  /** What the mesh would use on this machine. Absent: only what is installed is looked at; without `ipsec`, nothing that only IPsec needs. */
+  readonly mesh?: Pick<MeshConfig, 'routing' | 'wireguard'> &
+    Partial<Pick<MeshConfig, 'ipsec' | 'encryption'>>;
 }
+
+type Mesh = NonNullable<PreflightOptions['mesh']>;
 
 /** Bit of CAP_NET_ADMIN in the masks of /proc/PID/status (linux/capability.h). */
 const CAP_NET_ADMIN = 12n;
@@ -54,35 +60,63 @@ export async function preflight(options: PreflightOptions): Promise<Preflight> {
     ),
     nft: await version(options.nft ?? 'nft'),
   };
+  const { mesh } = options;
   const there =
-    found.netAdmin && options.mesh !== undefined
-      ? await inTheWay(options, options.mesh, found.nft !== undefined)
-      : NONE;
-  return { ...found, cannot: [...cannot(found, options.userspace), ...there] };
+    found.netAdmin && mesh !== undefined ? await inTheWay(options, mesh, found.nft !== undefined) : NONE;
+  const lacking = cannot(found, options.userspace);
+  const ipsec = mesh?.ipsec === undefined ? [] : [...ipsecLacking(found)];
+  return { ...found, cannot: [...lacking, ...ipsec, ...there] };
 }
 
 const NONE: readonly string[] = [];
 
 /** What other programs have of what the mesh needs; what cannot be looked at is not held against the machine. */
-async function inTheWay(
-  options: PreflightOptions,
-  { routing, wireguard }: Pick<MeshConfig, 'routing' | 'wireguard'>,
-  strict: boolean,
-): Promise<readonly string[]> {
+async function inTheWay(options: PreflightOptions, mesh: Mesh, strict: boolean): Promise<readonly string[]> {
   const netlink = (options.netlink ?? openNetlink)();
   const programs = { run: options.run ?? runProgram, nft: options.nft ?? 'nft' };
+  const { routing, wireguard, ipsec } = mesh;
+  const drivers = ipsec === undefined ? ['wireguard'] : ['wireguard', 'ipsec'];
   try {
+    const foreign = foreignThings({ ...options, stateDir: NOWHERE }, routing);
     const found = await Promise.allSettled([
-      portsTaken(wireguard.port, netlink),
-      foreignThings({ ...options, stateDir: NOWHERE }, routing),
-      smallUnderlays(netlink),
+      said(['wireguard'], portsTaken(wireguard.port, netlink)),
+      said(drivers, foreign),
+      said(['wireguard'], smallUnderlays(netlink, WIREGUARD_UNDERLAY)),
+      ipsec === undefined ? [] : said(['ipsec'], forIpsec(options, ipsec, netlink)),
       strict ? doorRefused(routing, programs) : [],
-      firewallsBefore(wireguard.port, programs),
+      firewallsBefore(
+        mesh.encryption === 'ipsec' ? IPSEC_INCOMING : wireguardIncoming(wireguard.port),
+        programs,
+      ),
     ]);
     return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
   } finally {
     netlink.close();
   }
+}
+
+async function forIpsec(
+  { ipsec = {} }: PreflightOptions,
+  config: IpsecConfig,
+  netlink: Netlink,
+): Promise<readonly string[]> {
+  const { folder, program } = ipsec;
+  const found = await ipsecFindings({
+    config,
+    takenPorts: takenUdpPorts,
+    ...(folder === undefined ? {} : { folder }),
+    ...(program === undefined ? {} : { program }),
+  });
+  return [...found, ...(await smallUnderlays(netlink, espUnderlay(config.espProposals)))];
+}
+
+/** Each for each of these drivers: `wireguard: ...`. */
+async function said(
+  drivers: readonly string[],
+  findings: Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  const all = await findings;
+  return drivers.flatMap((driver) => all.map((text) => `${driver}: ${text}`));
 }
 
 /** Nothing is kept, and nothing is put back. */
@@ -99,6 +133,15 @@ function cannot(found: Omit<Preflight, 'cannot'>, policy: PreflightOptions['user
           'wireguard: no nft, which keeps connections through the tunnel together; install nftables',
           'strict: no nft, which drops what has no tunnel; install nftables',
         ]
+      : []),
+  ];
+}
+
+function ipsecLacking(found: Omit<Preflight, 'cannot'>): string[] {
+  return [
+    ...(found.netAdmin ? [] : ['ipsec: no CAP_NET_ADMIN; run as root, or give the pod that capability']),
+    ...(found.nft === undefined
+      ? ['ipsec: no nft, which keeps connections through the tunnel together; install nftables']
       : []),
   ];
 }

@@ -7,6 +7,7 @@ import { type FollowOptions, ResourceFollower } from '../resource/follow.ts';
 import { loadResource } from '../resource/kept.ts';
 import { LayeredConfig } from '../resource/live.ts';
 import type { ResourceStatus } from '../status.ts';
+import { charonFolder } from './folders.ts';
 import type { LiveConfig } from './live.ts';
 import type { AgentOptions } from './run.ts';
 
@@ -79,7 +80,7 @@ export class Configuration {
   /** What this node is unable to do with the configuration as it is now. Never throws. @returns whether that is something new */
   async #examine(): Promise<boolean> {
     const { mesh } = this.#layered.live().config;
-    const text = JSON.stringify([mesh.routing, mesh.wireguard, mesh.ipsec]);
+    const text = JSON.stringify([mesh.routing, mesh.wireguard, mesh.ipsec, mesh.encryption]);
     if (text === this.#examined) return false;
     this.#examined = text;
     try {
@@ -96,10 +97,11 @@ export class Configuration {
 
 /** What people read before they ask a node for it. */
 async function findings(
-  { dataplane }: AgentOptions,
-  mesh: Pick<MeshConfig, 'routing' | 'wireguard' | 'ipsec'>,
+  { dataplane, runDir }: AgentOptions,
+  mesh: Pick<MeshConfig, 'routing' | 'wireguard' | 'ipsec' | 'encryption'>,
 ): Promise<readonly string[]> {
   // Whoever brings a kernel of their own is not asked about this machine's.
   if (dataplane !== undefined) return [];
-  return (await preflight({ userspace: mesh.wireguard.userspace, mesh })).cannot;
+  const ipsec = { folder: charonFolder(runDir) };
+  return (await preflight({ userspace: mesh.wireguard.userspace, mesh, ipsec })).cannot;
 }

@@ -23,9 +23,7 @@ export async function foreignThings(
       { plan: anyPlan(routing), routes: { routes: [], rules: [] }, privateKey: noKey },
       outcome,
     );
-    return outcome.errors
-      .filter(({ code }) => code.endsWith('_FOREIGN'))
-      .map(({ message }) => `wireguard: ${message}`);
+    return outcome.errors.filter(({ code }) => code.endsWith('_FOREIGN')).map(({ message }) => message);
   } finally {
     parts.driver.close();
     parts.firewall.close();

@@ -12,12 +12,12 @@ export async function portsTaken(port: number, netlink: Netlink): Promise<readon
   );
   return others.map(
     (one) =>
-      `wireguard: UDP port ${one.port} is taken by another program; free it, or choose another with --wireguard-port`,
+      `UDP port ${one.port} is taken by another program; free it, or choose another with --wireguard-port`,
   );
 }
 
 /** @param root `/proc` */
-async function takenUdpPorts(root = '/proc'): Promise<ReadonlySet<number>> {
+export async function takenUdpPorts(root = '/proc'): Promise<ReadonlySet<number>> {
   const taken = new Set<number>();
   for (const file of ['udp', 'udp6']) {
     // No IPv6, no file.

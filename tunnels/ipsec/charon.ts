@@ -14,6 +14,17 @@ import { codeOf } from '../failure.ts';
 import { IpsecError } from './errors.ts';
 import { type CharonSettings, strongswanConf } from './strongswan-conf.ts';
 
+/** Where it is, and what it takes, where nobody says otherwise. */
+export const CHARON = {
+  folder: '/run/sheath/ipsec',
+  /** Found on PATH. */
+  program: 'charon-systemd',
+  /** UDP (RFC 7296, 2.23). */
+  ports: { ike: 500, natt: 4500 },
+  /** In its folder. */
+  socket: 'charon.vici',
+} as const;
+
 /** Milliseconds in which it listens, on a busy machine. */
 const START = 15_000;
 /** Milliseconds that it has to end after SIGTERM: it tells its peers. */
@@ -40,7 +51,7 @@ export class Charon {
   }
 
   get socket(): string {
-    return join(this.#folder, 'charon.vici');
+    return join(this.#folder, CHARON.socket);
   }
 
   /**

@@ -6,7 +6,7 @@ import { codeOf, DataplaneFailure } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Link } from '../netlink/types.ts';
 import { AlertStream } from './alert-stream.ts';
-import type { CharonConfig } from './charon.ts';
+import { CHARON, type CharonConfig } from './charon.ts';
 import { interfaceId } from './connection.ts';
 import type { Daemon } from './daemon.ts';
 import { DeviceState } from './device.ts';
@@ -41,15 +41,13 @@ export interface IpsecDriverOptions {
   readonly sweeps?: boolean;
 }
 
-const PORTS = { ike: 500, natt: 4500 } as const;
-
 export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
   const {
     kernel,
     daemon,
     steady,
     settings = () => DEFAULT_IPSEC,
-    ports = PORTS,
+    ports = CHARON.ports,
     log,
     sweeps = true,
   } = options;

@@ -10,6 +10,8 @@ export interface CharonSettings {
   readonly ports: { readonly ike: number; readonly natt: number };
   /** `userspace`: ESP by libipsec over a TUN device, where the kernel has none. */
   readonly esp: 'kernel' | 'userspace';
+  /** Seconds in `net.core.xfrm_acq_expires`, which it sets when it starts. Default: its own. */
+  readonly acquireExpires?: number;
   /** What else goes to a file: its path, and how much of it (-1 to 4, as strongswan.conf(5) has it). */
   readonly log?: { readonly path: string; readonly level: number };
 }
@@ -45,6 +47,8 @@ export function strongswanConf(settings: CharonSettings): string {
       port_nat_t: settings.ports.natt,
       threads: 16,
       install_routes: 'no',
+      // Else it makes a rule for it all the same, and takes that away when it ends: another strongSwan of this machine may have it too.
+      routing_table: 0,
       install_virtual_ip: 'no',
       // A lookup of one peer among thousands must not walk all of them.
       ikesa_table_size: 1024,
@@ -65,7 +69,10 @@ export function strongswanConf(settings: CharonSettings): string {
         'error-notify': { socket: `unix://${alertSocketIn(dirname(settings.socket))}` },
         'socket-default': { fwmark: `0x${settings.fwmark.toString(16)}` },
         // Our routes come and go with peers and pods: to charon each would be a reason to look for new paths.
-        'kernel-netlink': { roam_events: 'no' },
+        'kernel-netlink': {
+          roam_events: 'no',
+          ...(settings.acquireExpires === undefined ? {} : { xfrm_acq_expires: settings.acquireExpires }),
+        },
       },
     },
   });

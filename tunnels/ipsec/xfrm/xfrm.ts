@@ -4,7 +4,7 @@ import { listPolicies, parsePolicy, removePolicy, setPolicy } from './policies.t
 import { listStates, removeState, takeState } from './states.ts';
 import type { Xfrm, XfrmWrite } from './types.ts';
 
-const NETLINK_XFRM = 6;
+export const NETLINK_XFRM = 6;
 
 /** Opens a socket at once. @throws ErrnoException of socket(2): `EPROTONOSUPPORT` where the kernel has no IPsec. */
 export function openXfrm(): Xfrm {
