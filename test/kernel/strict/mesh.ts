@@ -22,14 +22,23 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** User-mode Linux is slow, and the machine may be busy. */
 const PATIENCE = 60_000;
 
-export const STRICT: Spec = {
-  encryption: 'wireguard',
-  mode: 'strict',
-  clusterPrefixes: ['10.244.0.0/16', 'fd00:10:244::/48'],
-  nodePrefixes: ['192.0.2.0/24', '2001:db8::/64'],
-  // Where the lab's API server is.
-  exempt: ['192.0.2.1/32'],
-  rotation: { drain: '5s' },
+export interface StrictOptions {
+  readonly encryption: 'wireguard' | 'ipsec';
+  /** Nodes and pods without IPv4. */
+  readonly onlyIPv6?: boolean;
+}
+
+const strictSpec = ({ encryption, onlyIPv6 = false }: StrictOptions): Spec => {
+  const families = (v4: string, v6: string) => (onlyIPv6 ? [v6] : [v4, v6]);
+  return {
+    encryption,
+    mode: 'strict',
+    clusterPrefixes: families('10.244.0.0/16', 'fd00:10:244::/48'),
+    nodePrefixes: families('192.0.2.0/24', '2001:db8::/64'),
+    // Where the lab's API server is.
+    exempt: families('192.0.2.1/32', '2001:db8::1/128'),
+    rotation: { drain: '5s' },
+  };
 };
 
 export interface Seen {
@@ -39,13 +48,16 @@ export interface Seen {
 
 export class StrictMesh {
   readonly lab: Lab;
+  /** The EncryptionMesh of a mesh that is shut. */
+  readonly strict: Spec;
 
-  private constructor(lab: Lab) {
+  private constructor(lab: Lab, strict: Spec) {
     this.lab = lab;
+    this.strict = strict;
   }
 
   /** Network and API; no agents yet. */
-  static async create(): Promise<StrictMesh> {
+  static async create(options: StrictOptions): Promise<StrictMesh> {
     const program = `${ROOT}dist/sheath.mjs`;
     if (!existsSync(program)) execFileSync(process.execPath, [`${ROOT}bundle.mjs`], { stdio: 'ignore' });
     await labDown(NAME);
@@ -53,11 +65,12 @@ export class StrictMesh {
       name: NAME,
       nodes: 3,
       ipv6: true,
+      ipv4: options.onlyIPv6 !== true,
       through: 'resource',
       withoutAgents: true,
       program: [process.execPath, program],
     });
-    return new StrictMesh(lab);
+    return new StrictMesh(lab, strictSpec(options));
   }
 
   async close(): Promise<void> {
