@@ -1,4 +1,5 @@
 /** `sheath agent`: keeps this node's part of the mesh until the signal aborts, and leaves the tunnels up. */
+import type { Logger } from 'pino';
 import { Keyring } from '../../keys/keyring.ts';
 import { createDataplane } from '../../tunnels/create.ts';
 import type { Dataplane } from '../../tunnels/dataplane.ts';
@@ -13,6 +14,7 @@ import { type Assembled, assemble, type Ingredients } from './assemble.ts';
 import { Configuration } from './configuration.ts';
 import { farewell, type Leaving, lastRites } from './farewell.ts';
 import { charonFolder, kernelFolder, keysFolder, makeStateDir, wireguardGoFolder } from './folders.ts';
+import { sayRefusal } from './ipsec-refusals.ts';
 import { serve } from './serve.ts';
 import { claimNamespace } from './sole.ts';
 
@@ -66,7 +68,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const log = createLog(options.logLevel, options.nodeName);
   const claim = options.dataplane === undefined ? await claimNamespace() : undefined;
   const configuration = await Configuration.open(options, log);
-  const dataplane = options.dataplane ?? (await openDataplane(options, configuration));
+  const dataplane = options.dataplane ?? (await openDataplane(options, configuration, log));
   try {
     const clock = options.clock ?? systemClock;
     const parts = { options, configuration, client, reached, keyring, dataplane, log, clock };
@@ -131,7 +133,11 @@ async function runAll({ agent, follower, policy }: Assembled, signal: AbortSigna
   }
 }
 
-async function openDataplane(options: AgentOptions, configuration: Configuration): Promise<Dataplane> {
+async function openDataplane(
+  options: AgentOptions,
+  configuration: Configuration,
+  log: Logger,
+): Promise<Dataplane> {
   const socketDir = wireguardGoFolder(options.runDir);
   const mesh = () => configuration.live().config.mesh;
   try {
@@ -146,6 +152,7 @@ async function openDataplane(options: AgentOptions, configuration: Configuration
           return mesh().ipsec.vici;
         },
         settings: () => settingsOf(mesh().ipsec),
+        onRefusal: sayRefusal(log),
       },
       ...(socketDir === undefined ? {} : { socketDir }),
       ...(options.procSys === undefined ? {} : { procSys: options.procSys }),
