@@ -43,7 +43,7 @@ export interface IpsecConfig {
   readonly lifetime: number;
   /** Socket of the host's charon; undefined: a charon of our own. */
   readonly vici: string | undefined;
-  /** ESP by kernel-libipsec: `auto` where the kernel has none. */
+  /** ESP outside the kernel: not in this version, which refuses `always`. */
   readonly userspace: 'auto' | 'always' | 'never';
 }
 

@@ -65,7 +65,11 @@ function refuseUnimplemented(spec: FullSpec, view: ConfigView): void {
     );
   };
   if (spec.wireguard.threadedNapi !== 'unset') refuse('wireguard.threadedNapi', 'leave it unset');
+  if (spec.ipsec.userspace === 'always') refuse('ipsec.userspace', NO_USERSPACE_ESP);
 }
+
+const NO_USERSPACE_ESP =
+  'kernel-libipsec has policies of its own, in which peers are not kept apart; use auto, on a kernel with ESP, or WireGuard, which has wireguard-go';
 
 function meshConfig(spec: FullSpec): MeshConfig {
   return {

@@ -84,7 +84,7 @@ const ipsec = z.strictObject({
   userspace: z
     .enum(['auto', 'always', 'never'])
     .optional()
-    .describe('ESP by kernel-libipsec: auto where the kernel has none'),
+    .describe('ESP outside the kernel, which this version refuses: auto and never are the same'),
 });
 
 const routing = z.strictObject({

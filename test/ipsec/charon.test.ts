@@ -12,7 +12,7 @@ const socket = /unix:\\/\\/(\\S+)/.exec(conf)[1];
 require('net').createServer((connection) => connection.on('error', () => {})).listen(socket);
 `;
 
-const config: CharonConfig = { fwmark: 0x1000, ports: { ike: 500, natt: 4500 }, esp: 'kernel' };
+const config: CharonConfig = { fwmark: 0x1000, ports: { ike: 500, natt: 4500 } };
 
 describe('a charon of our own', () => {
   let folder: string;

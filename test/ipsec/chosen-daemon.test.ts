@@ -7,7 +7,7 @@ import type { CharonConfig } from '../../tunnels/ipsec/charon.ts';
 import { ChosenDaemon, hostSocketOf } from '../../tunnels/ipsec/chosen-daemon.ts';
 import { FakeCharon, response } from './vici/fake-charon.ts';
 
-const config: CharonConfig = { fwmark: 0x1000, ports: { ike: 500, natt: 4500 }, esp: 'kernel' };
+const config: CharonConfig = { fwmark: 0x1000, ports: { ike: 500, natt: 4500 } };
 
 describe('the charon that is asked', () => {
   let folder: string;

@@ -119,7 +119,6 @@ describe('strongswan.conf', () => {
     socket: '/run/sheath/ipsec/charon.vici',
     fwmark: 0x1000,
     ports: { ike: 500, natt: 4500 },
-    esp: 'kernel',
     log: { path: '/tmp/a # b } c', level: 1 },
   });
 
@@ -127,6 +126,7 @@ describe('strongswan.conf', () => {
     assert.match(conf, /^ {2}install_routes = no$/m);
     assert.match(conf, /^ {6}socket = unix:\/\/\/run\/sheath\/ipsec\/charon\.vici$/m);
     assert.match(conf, /^ {6}fwmark = 0x1000$/m);
+    assert.match(conf, /^ {2}routing_table = 0$/m);
     assert.doesNotMatch(conf, /libipsec/);
   });
 

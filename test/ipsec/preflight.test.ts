@@ -80,7 +80,6 @@ describe('preflight of IPsec', function () {
       { interfaces: false },
       /^the kernel has no XFRM interfaces; .*xfrm_interface/,
     ],
-    ['ESP in user space', { config: { userspace: 'always' } }, /^ESP in user space .* use auto or never/],
     [
       'a machine without charon',
       { charon: '/nonexistent/charon' },
@@ -168,7 +167,7 @@ describe('preflight of IPsec', function () {
     let daemon: Daemon;
     before(async () => {
       daemon = ownDaemon({ folder: join(folder, 'ipsec'), program });
-      await daemon.ready({ fwmark: 0x1000, ports: { ike: 500, natt: 4500 }, esp: 'kernel' });
+      await daemon.ready({ fwmark: 0x1000, ports: { ike: 500, natt: 4500 } });
     });
     after(async () => {
       await daemon.stop();

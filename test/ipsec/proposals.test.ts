@@ -99,7 +99,7 @@ describe('proposals, at the real charon', function () {
     writeFileSync(program, '#!/bin/sh\nexec unshare --net charon-systemd\n');
     chmodSync(program, 0o700);
     daemon = ownDaemon({ folder: join(folder, 'ipsec'), program });
-    await daemon.ready({ fwmark: 0x1000, ports: { ike: 500, natt: 4500 }, esp: 'kernel' });
+    await daemon.ready({ fwmark: 0x1000, ports: { ike: 500, natt: 4500 } });
   });
   after(async () => {
     await daemon.stop();

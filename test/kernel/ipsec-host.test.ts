@@ -22,7 +22,7 @@ describe("IPsec with the host's charon", function () {
     const first = machines.at(0);
     await first.kill();
     socket = `${first.folder}/host.vici`;
-    const settings = { socket, fwmark: 0x1000, ports: { ike: 500, natt: 4500 }, esp: 'kernel' as const };
+    const settings = { socket, fwmark: 0x1000, ports: { ike: 500, natt: 4500 } };
     writeFileSync(`${first.folder}/host.conf`, strongswanConf(settings));
     first.on(`STRONGSWAN_CONF=${first.folder}/host.conf charon-systemd >/dev/null 2>&1 &`);
     client = new ViciClient({ socket });

@@ -236,11 +236,12 @@ describe('configuration', () => {
         refusal('CONFIG_INVALID', /must have an additional key exchange in each with .*: add ke1_mlkem768/),
       ));
 
-    it('what it cannot do yet', () =>
-      assert.rejects(
-        resolved({ flags: { wireguardThreadedNapi: 'on' } }),
-        refusal('NOT_IMPLEMENTED', /is not implemented in this version/),
-      ));
+    for (const flags of [{ wireguardThreadedNapi: 'on' }, { ipsecUserspace: 'always' }])
+      it(`what it cannot do yet: ${JSON.stringify(flags)}`, () =>
+        assert.rejects(
+          resolved({ flags }),
+          refusal('NOT_IMPLEMENTED', /is not implemented in this version: .*(use|leave)/),
+        ));
   });
 
   describe('a file', () => {

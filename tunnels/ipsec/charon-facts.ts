@@ -38,7 +38,6 @@ export async function tryCharon(program: string): Promise<CharonFacts> {
       fwmark: 0,
       // Any that are free.
       ports: { ike: 0, natt: 0 },
-      esp: 'kernel',
       // It would set this anew.
       ...(acquireExpires === '' ? {} : { acquireExpires: Number(acquireExpires) }),
     });

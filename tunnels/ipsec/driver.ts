@@ -69,7 +69,6 @@ export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
   const charon = (plan: MeshPlan): CharonConfig => ({
     fwmark: plan.routing.fwmark.mark,
     ports,
-    esp: 'kernel',
     ...(log === undefined ? {} : { log }),
   });
 

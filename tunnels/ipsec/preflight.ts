@@ -34,7 +34,6 @@ async function kernelFindings({
   gaps = espGaps,
   interfaces = hasXfrmInterfaces,
 }: IpsecPreflight): Promise<string[]> {
-  if (config.userspace === 'always') return [USERSPACE];
   const families = (await hasIpv6()) ? ([4, 6] as const) : ([4] as const);
   const found = await gaps(config.espProposals, families).catch((error: unknown) => codeOf(error));
   if (found === undefined || typeof found === 'string') {
@@ -43,9 +42,6 @@ async function kernelFindings({
   }
   return [...espFindings(found), ...(await interfaceFindings(interfaces))];
 }
-
-const USERSPACE =
-  'ESP in user space (ipsec.userspace always) does not work with interfaces and policies of the kernel, which keep peers apart; use auto or never, on a kernel with ESP';
 
 function espFindings({ families, words }: EspGaps): string[] {
   const without = families.map((family) => `IPv${family} (module esp${family})`).join(' and ');

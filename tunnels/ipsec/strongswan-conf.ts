@@ -8,15 +8,13 @@ export interface CharonSettings {
   readonly fwmark: number;
   /** UDP ports of IKE, and of IKE and ESP behind NAT (RFC 3947). */
   readonly ports: { readonly ike: number; readonly natt: number };
-  /** `userspace`: ESP by libipsec over a TUN device, where the kernel has none. */
-  readonly esp: 'kernel' | 'userspace';
   /** Seconds in `net.core.xfrm_acq_expires`, which it sets when it starts. Default: its own. */
   readonly acquireExpires?: number;
   /** What else goes to a file: its path, and how much of it (-1 to 4, as strongswan.conf(5) has it). */
   readonly log?: { readonly path: string; readonly level: number };
 }
 
-/** Debian's package for each: libstrongswan, libstrongswan-standard-plugins, libcharon-extra-plugins (kernel-libipsec). */
+/** Debian's package for each: libstrongswan, libstrongswan-standard-plugins, strongswan-swanctl (vici). */
 const PLUGINS = [
   'random nonce openssl',
   // The KDF of IKEv2 is a plugin of its own since 5.9.6, and kdf needs hmac of its own kind.
@@ -27,6 +25,7 @@ const PLUGINS = [
   'ml',
   // error-notify tells what is refused; a charon without it says so when it starts, and goes on.
   'socket-default counters error-notify vici',
+  'kernel-netlink',
 ];
 
 /** Path of the socket on which it tells what it refused, beside its VICI socket. */
@@ -39,10 +38,9 @@ export const alertSocketIn = (folder: string): string => join(folder, 'charon.al
 const RETRANSMIT = { timeout: 1, base: 1.6, limit: 5, tries: 12, jitter: 20 } as const;
 
 export function strongswanConf(settings: CharonSettings): string {
-  const kernel = settings.esp === 'kernel' ? 'kernel-netlink' : 'kernel-libipsec kernel-netlink';
   return tree({
     charon: {
-      load: `${PLUGINS.join(' ')} ${kernel}`,
+      load: PLUGINS.join(' '),
       port: settings.ports.ike,
       port_nat_t: settings.ports.natt,
       threads: 16,

@@ -40,7 +40,7 @@ export async function answerByCharon({
   await mkdir(home);
   const socket = `${home}/charon.vici`;
   const conf = strongswanConf({
-    ...{ socket, fwmark: MARK.mark, esp: 'kernel', ports: { ike: 500, natt: 4500 } },
+    ...{ socket, fwmark: MARK.mark, ports: { ike: 500, natt: 4500 } },
   });
   await writeFile(`${home}/strongswan.conf`, conf);
   const child = spawn('ip', ['netns', 'exec', netns, 'charon-systemd'], {

@@ -58,7 +58,7 @@ describe('preflight of IPsec, on a kernel with ESP', function () {
     ]);
     await new Promise<void>((resolve) => socket.close(() => resolve()));
     const daemon = ownDaemon({ folder: join(folder, 'ipsec'), program: 'charon-systemd' });
-    await daemon.ready({ fwmark: 0x1000, ports: { ike: 500, natt: 4500 }, esp: 'kernel' });
+    await daemon.ready({ fwmark: 0x1000, ports: { ike: 500, natt: 4500 } });
     assert.deepEqual(await look(), []);
     assert.deepEqual(await look({ vici: join(folder, 'ipsec/charon.vici') }), []);
     await daemon.stop();
