@@ -31,8 +31,8 @@ export class CharonProcess {
     this.#options = options;
     this.socket = path.join(folder, 'charon.vici');
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const settings = { socket: this.socket, fwmark: MARK, ports: PORTS, esp: 'kernel' } as const;
-    writeFileSync(path.join(folder, 'strongswan.conf'), `${strongswanConf(process.env.CHLOG ? { ...settings, log: { path: `/run/share/${this.#options.netns ?? 'hand'}.log`, level: 1 } } : settings)}${more}`);
+    const settings = { socket: this.socket, fwmark: MARK, ports: PORTS } as const;
+    writeFileSync(path.join(folder, 'strongswan.conf'), `${strongswanConf(settings)}${more}`);
   }
 
   get pid(): number {
