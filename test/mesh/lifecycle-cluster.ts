@@ -4,7 +4,7 @@ import { lifecycle } from '../../mesh/lifecycle.ts';
 import type { Lifecycle, LifecycleInput } from '../../mesh/lifecycle-types.ts';
 import { hold, IN_CLEAR, isPublished, type Stance, type Target } from '../../mesh/stance.ts';
 import type { NodeRecord, PeerState, PeerStatus } from '../../mesh/types.ts';
-import { key, recordOf } from './fixtures.ts';
+import { key, recordOf, signingKey } from './fixtures.ts';
 
 export const NOW = Date.UTC(2026, 10, 22);
 
@@ -40,10 +40,9 @@ export function record(i: number, published: Published): NodeRecord {
   return {
     ...recordOf(i),
     generations: held.map(choiceOf).map(({ number, driver }) => {
-      const publicKey = key(`n${i} ${number} ${driver}`);
       return driver === 'ipsec'
-        ? { number, driver, publicKey }
-        : { number, driver, publicKey, port: 51830 + (number % 2) };
+        ? { number, driver, publicKey: signingKey(`n${i} ${number}`) }
+        : { number, driver, publicKey: key(`n${i} ${number}`), port: 51830 + (number % 2) };
     }),
     sending,
     ...(says

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { Keyring } from '../../keys/keyring.ts';
 import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import { adopt, type Stance } from '../../mesh/stance.ts';
-import type { MeshPlan, Observation } from '../../mesh/types.ts';
+import type { DeviceName, MeshPlan, Observation } from '../../mesh/types.ts';
 import { Announcement } from '../../operator/agent/announcement.ts';
 import { ClockGuard } from '../../operator/agent/clock-guard.ts';
 import { Silences } from '../../operator/agent/silences.ts';
 import { CLUSTER_PACE, shareOf, WriteShare } from '../../operator/agent/write-share.ts';
 import { loadStance, saveStance, stancePath } from '../../operator/records/stance.ts';
 import { key } from '../mesh/fixtures.ts';
-import { record, stanceOf } from '../mesh/lifecycle-cluster.ts';
+import { esp, record, stanceOf } from '../mesh/lifecycle-cluster.ts';
 
 describe('the silence of a generation that is to go', () => {
   const devices = [
@@ -65,6 +65,30 @@ describe('what a node says of itself', () => {
     return { sending, mode: parseAgentMode(agent) };
   };
   const parseAgentMode = (text: string): unknown => (JSON.parse(text) as { mode?: unknown }).mode;
+
+  it('is each key whose own device answers, whatever ails the other', () => {
+    const announcement = new Announcement();
+    const devices = [
+      { name: 'sheath1', generation: 7, implementation: 'kernel', mtu: 1420, port: 51831 },
+      { name: 'sheath0', generation: 8, implementation: 'kernel', mtu: 1400, port: 0 },
+    ] as const;
+    const numbers = (device?: DeviceName) => {
+      const error = { part: 'device', code: 'CHARON_FAILED', message: 'it is ill' } as const;
+      const errors = device === undefined ? [] : [{ ...error, device }];
+      announcement.make({
+        self: record(1, { held: [7, esp(8)] }),
+        stance: stanceOf([7, esp(8)]),
+        report: { changes: [], errors, pending: [], devices },
+        facts: { version: '1', cannot: [] },
+        publishFacts: true,
+      });
+      const text = announcement.wanted?.[ANNOTATIONS.generations] ?? '[]';
+      return (JSON.parse(text) as { generation: number }[]).map(({ generation }) => generation);
+    };
+    assert.deepEqual(numbers('sheath0'), [7]);
+    assert.deepEqual(numbers(), [7, 8]);
+    assert.deepEqual(numbers('sheath0'), [7, 8], 'what was said is not taken back');
+  });
 
   it('is that it may send in clear, as long as the door is not shut that is to keep it from that', () => {
     assert.deepEqual(make(true), { sending: '7', mode: 'strict' });
