@@ -7,28 +7,33 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KernelWireGuard } from 'wireguard-tools-wrapper';
 import { nodeName, SELF } from './cluster.ts';
+import { cpuOf, memoryOf } from './proc.ts';
 import { row } from './rows.ts';
 
 const PROGRAM = path.join(import.meta.dirname, '../dist/sheath.mjs');
 const DEVICES = ['sheath0', 'sheath1'];
 /** Milliseconds after which memory is looked at. */
 const REST = 30_000;
-/** `getconf CLK_TCK`: the same on every Linux that Node runs on. */
-const TICKS = 100;
 
 export class AgentProcess {
   readonly began = performance.now();
-  readonly folder = mkdtempSync(path.join(tmpdir(), 'sheath-bench-agent-'));
+  readonly folder: string;
   readonly #child: ChildProcess;
 
-  constructor(kubeconfig: string, flags: readonly string[] = []) {
+  /** @param before folder of one that ended, which is continued */
+  constructor(
+    kubeconfig: string,
+    flags: readonly string[] = [],
+    { encryption = 'wireguard', before }: { encryption?: string; before?: string } = {},
+  ) {
+    this.folder = before ?? mkdtempSync(path.join(tmpdir(), 'sheath-bench-agent-'));
     const log = openSync(path.join(this.folder, 'log'), 'w');
     const args = [
       'agent',
       '--node-name',
       nodeName(SELF),
       '--encryption',
-      'wireguard',
+      encryption,
       '--kubeconfig',
       kubeconfig,
     ];
@@ -45,18 +50,12 @@ export class AgentProcess {
 
   /** CPU seconds of it and of the children that ended. */
   cpu(): number {
-    const stat = readFileSync(`/proc/${this.#pid}/stat`, 'utf8');
-    const fields = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
-    return fields.slice(11, 15).reduce((sum, ticks) => sum + ticks, 0) / TICKS;
+    return cpuOf(this.#pid);
   }
 
   /** VmRSS in MiB. */
   memory(): number {
-    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1]) / 1024;
+    return memoryOf(this.#pid);
   }
 
   log(): string {
@@ -79,9 +78,9 @@ export class AgentProcess {
     }
   }
 
-  async stop(): Promise<void> {
-    this.#child.kill('SIGTERM');
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    this.#child.kill(signal);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, 'exit');
   }
 
   get #pid(): number {

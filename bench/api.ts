@@ -6,22 +6,33 @@ import { addressesOf, annotationsOf, nodeName, prefixesOf, SELF } from './cluste
 /** Requests under way at a time. */
 const AT_ONCE = 4;
 
+export type Annotations = (i: number) => Record<string, string>;
+
 /** Creates the Nodes `from` to `to` - 1; the one whose agent runs has no annotations yet. */
-export async function createNodes(target: ApiTarget, from: number, to: number): Promise<void> {
+export async function createNodes(
+  target: ApiTarget,
+  from: number,
+  to: number,
+  annotations: Annotations = annotationsOf,
+): Promise<void> {
   const numbers = Array.from({ length: to - from }, (_, index) => from + index).values();
   await Promise.all(
     Array.from({ length: AT_ONCE }, async () => {
-      for (const i of numbers) await createNode(target, i);
+      for (const i of numbers) await createNode(target, i, annotations);
     }),
   );
 }
 
-export async function createNode(target: ApiTarget, i: number): Promise<void> {
+export async function createNode(
+  target: ApiTarget,
+  i: number,
+  annotations: Annotations = annotationsOf,
+): Promise<void> {
   const manifest = nodeManifest({
     name: nodeName(i),
     podCIDRs: prefixesOf(i),
     addresses: addressesOf(i),
-    ...(i !== SELF && { annotations: annotationsOf(i) }),
+    ...(i !== SELF && { annotations: annotations(i) }),
   });
   const body = { ...manifest, status: { ...(manifest.status as object), ...kubeletStatus(i) } };
   await call(target, { method: 'POST', path: '/api/v1/nodes', body });

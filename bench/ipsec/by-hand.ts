@@ -30,13 +30,13 @@ export class IpsecByHand {
     this.#folder = folder;
     this.#files = files;
     this.#charon = new CharonProcess({ folder });
-    for (const sub of ['pubkey', 'private']) mkdirSync(path.join(folder, sub), { recursive: true });
+    for (const sub of ['keys', 'private']) mkdirSync(path.join(folder, sub), { recursive: true });
     this.#write('private/self.der', privateKeyDer(ipsecPrivateKey(SELF)));
-    this.#write('pubkey/self.der', publicKeyDer(ipsecPublicKey(SELF)));
+    this.#write('keys/self.der', publicKeyDer(ipsecPublicKey(SELF)));
     for (const { node, links } of plan.peers) {
-      for (const { publicKey } of links) this.#write(`pubkey/${node}.der`, publicKeyDer(publicKey));
+      for (const { publicKey } of links) this.#write(`keys/${node}.der`, publicKeyDer(publicKey));
     }
-    this.#write('swanctl.conf', swanctlConf(plan));
+    this.#write('swanctl.conf', swanctlConf(plan, path.join(folder, 'keys')));
   }
 
   get pid(): number {
@@ -70,7 +70,8 @@ export class IpsecByHand {
   }
 }
 
-function swanctlConf({ peers, ownAddresses, routing }: MeshPlan): string {
+/** @param keys folder of public keys: not swanctl's own, all of which charon would search for each session */
+function swanctlConf({ peers, ownAddresses, routing }: MeshPlan, keys: string): string {
   const [local = ''] = ownAddresses;
   const { ikeProposals, espProposals, lifetimes, dpd } = DEFAULT_IPSEC;
   const { mark, mask } = routing.fwmark;
@@ -95,12 +96,12 @@ function swanctlConf({ peers, ownAddresses, routing }: MeshPlan): string {
     local {
       auth = pubkey
       id = "fqdn:${own}"
-      pubkeys = self.der
+      pubkeys = ${keys}/self.der
     }
     remote {
       auth = pubkey
       id = "fqdn:${identityOf(node, publicKey)}"
-      pubkeys = ${node}.der
+      pubkeys = ${keys}/${node}.der
     }
     children {
       net {

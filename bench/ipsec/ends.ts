@@ -3,6 +3,7 @@
  * connection a node, and is the same whoever initiates.
  */
 import { writeFileSync } from 'node:fs';
+import type { PublicKey } from '../../keys/generation.ts';
 import type { Address, PeerPlan } from '../../mesh/types.ts';
 import { connectionOf } from '../../tunnels/ipsec/connection.ts';
 import { privateKeyDer } from '../../tunnels/ipsec/key-encoding.ts';
@@ -39,7 +40,8 @@ export function removeEnds(): void {
 }
 
 /** To them all of us come from one address, which in a mesh nobody does. */
-const UNLIMITED = 'charon {\n  cookie_threshold = 100000\n  cookie_threshold_ip = 100000\n  block_threshold = 100000\n}\n';
+const UNLIMITED =
+  'charon {\n  cookie_threshold = 100000\n  cookie_threshold_ip = 100000\n  block_threshold = 100000\n}\n';
 
 export class Ends {
   readonly #charon: CharonProcess;
@@ -54,15 +56,15 @@ export class Ends {
     return this.#charon.pid;
   }
 
-  /** Without any session, whatever there was before. */
-  async start(): Promise<void> {
+  /** Without any session, whatever there was before. @param key ours */
+  async start(key = ipsecPublicKey(SELF)): Promise<void> {
     await this.#charon.kill();
     sh(`ip -n ${NETNS} xfrm state flush; ip -n ${NETNS} xfrm policy flush`);
     await this.#charon.start();
     const client = new ViciClient({ socket: this.#charon.socket, timeout: 60_000 });
     for (let i = SELF + 1; i <= SELF + this.#count; i += 1) {
       await client.request('load-key', { type: 'ed25519', data: privateKeyDer(ipsecPrivateKey(i)) });
-      await client.request('load-conn', connectionAt(i));
+      await client.request('load-conn', connectionAt(i, key));
     }
     client.close();
   }
@@ -73,14 +75,14 @@ export class Ends {
 }
 
 /** The connection of node `i` to us, in the slot that is used first. */
-function connectionAt(i: number) {
+function connectionAt(i: number, publicKey: PublicKey) {
   const [local] = addressesOf(i);
   const [endpoint] = addressesOf(SELF);
   const link = {
     generation: GENERATION,
     device: 'sheath1' as const,
     driver: 'ipsec' as const,
-    publicKey: ipsecPublicKey(SELF),
+    publicKey,
     port: 0,
   };
   const peer: PeerPlan = {

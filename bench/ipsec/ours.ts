@@ -34,7 +34,7 @@ export class IpsecMesh {
     this.#dataplane = await createDataplane({
       stateDir: this.#folder,
       userspace: 'never',
-      ipsec: { folder: path.join(this.#folder, 'ipsec'), ...(process.env.CHLOG ? { log: { path: '/run/share/self.log', level: 1 } } : {}) },
+      ipsec: { folder: path.join(this.#folder, 'ipsec') },
     });
     return this.#dataplane;
   }
