@@ -13,7 +13,9 @@ export interface StrictSuite extends StrictOptions {
 }
 
 export function strictSuite({ hands, ...options }: StrictSuite): void {
-  describe(`strict mode: three agents, ${options.encryption} in the kernel`, function () {
+  const families = options.onlyIPv6 === true ? '-6' : '-4 -6';
+  const routesGone = `for f in ${families}; do ip $f route flush table 51830; done`;
+  describe(`strict mode: three agents, ${options.encryption} in the kernel${options.onlyIPv6 === true ? ', IPv6 alone' : ''}`, function () {
     this.timeout(120_000);
     let mesh: StrictMesh;
 
@@ -60,7 +62,7 @@ export function strictSuite({ hands, ...options }: StrictSuite): void {
     it('whatever somebody takes away, nothing is seen, and all is repaired', async () => {
       const all = [
         ...hands,
-        'for f in -4 -6; do ip $f route flush table 51830; ip $f rule del pref 95; done',
+        `for f in ${families}; do ip $f route flush table 51830; ip $f rule del pref 95; done`,
         'nft delete table inet sheath; ip link del sheath1',
         'ip link del sheath1',
       ];
@@ -79,7 +81,7 @@ export function strictSuite({ hands, ...options }: StrictSuite): void {
       const before = await mesh.dropped('n1');
       const seen = await mesh.watch(async () => {
         // With the tunnels there, nothing would leave in clear anyway.
-        await mesh.on('n1', 'for f in -4 -6; do ip $f route flush table 51830; done; nft flush ruleset');
+        await mesh.on('n1', `${routesGone}; nft flush ruleset`);
         await sleep(1000);
         assert.match(
           await mesh.on('n1', 'nft list tables'),
@@ -96,7 +98,7 @@ export function strictSuite({ hands, ...options }: StrictSuite): void {
     it('the inverse: flushed with nobody there to hold the keep, it is seen', async () => {
       await killNode(mesh.lab, 'n1', 'agent');
       const seen = await mesh.watch(async () => {
-        await mesh.on('n1', 'for f in -4 -6; do ip $f route flush table 51830; done; nft flush ruleset');
+        await mesh.on('n1', `${routesGone}; nft flush ruleset`);
         await sleep(300);
       });
       assert.ok(mesh.leaks(seen, ['n1']).length > 0);
