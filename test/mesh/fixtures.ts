@@ -13,8 +13,15 @@ export function key(seed: string): PublicKey {
 
 /** Of Ed25519: of numbers at random one in two is no key of it. */
 export function signingKey(seed: string): PublicKey {
-  return ed25519PublicKey(PrivateKey.fromBytes(createHash('sha256').update(seed).digest()));
+  const known =
+    signingKeys.get(seed) ??
+    ed25519PublicKey(PrivateKey.fromBytes(createHash('sha256').update(seed).digest()));
+  signingKeys.set(seed, known);
+  return known;
 }
+
+/** Some milliseconds each. */
+const signingKeys = new Map<string, PublicKey>();
 
 export function address(text: string): Address {
   const parsed = parseAddress(text);
