@@ -11,9 +11,10 @@ Examples:
   sheath manifests | kubectl apply -f -
   sheath manifests --image registry.example/sheath:0.1.0 --cronjob '0 3 1 * *'
   sheath manifests --prefixes-source pods --cluster-prefixes 10.0.0.0/16
+  sheath manifests --encryption ipsec --ipsec-vici /run/strongswan/charon.vici
 
 Nothing is encrypted by them: 'sheath enable' does that. With --encryption,
---strict, --prefixes-source or ranges, the resource itself is printed too, and what
+--strict, --ipsec-vici, --prefixes-source or ranges, the resource itself is printed too, and what
 it says is set anew whenever it is applied. On a cluster that does not know its kind
 yet, kubectl takes the rest first: apply it a second time.`;
 
@@ -29,6 +30,7 @@ interface Options {
   readonly logLevel: string;
   readonly encryption?: ManifestOptions['encryption'];
   readonly strict?: boolean;
+  readonly ipsecVici?: string;
   readonly prefixesSource: ManifestOptions['prefixSource'];
   readonly clusterPrefixes?: string;
   readonly nodePrefixes?: string;
@@ -71,6 +73,7 @@ function addOptions(command: Command): Command {
     .addOption(
       new Option('--encryption <driver>', 'what the resource says').choices(['none', 'wireguard', 'ipsec']),
     )
+    .option('--ipsec-vici <path>', "the socket of the hosts' charon, in a folder of its own")
     .option('--strict', 'mode strict in the resource; needs --cluster-prefixes')
     .addOption(
       new Option('--prefixes-source <source>', 'where the prefixes behind a node come from')
@@ -96,6 +99,7 @@ async function choose(options: Options): Promise<ManifestOptions> {
     nodePrefixes: await prefixes('--node-prefixes', options.nodePrefixes),
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
     ...(options.strict === true ? { mode: 'strict' } : {}),
+    ...(options.ipsecVici === undefined ? {} : { vici: hostSocket(options.ipsecVici) }),
     ...(options.cronjob === undefined ? {} : { cronjob: options.cronjob }),
   };
 }
@@ -132,6 +136,35 @@ const LABEL: Form = {
   expected: 'at most 63 of a-z, 0-9 and -, with a letter or digit at both ends (RFC 1123)',
 };
 const IMAGE: Form = { pattern: /^\S+$/, expected: 'an image like registry.example/sheath:0.1.0' };
+const SOCKET: Form = {
+  pattern: /^(?=.{1,107}$)(\/[A-Za-z0-9_.@+-]+)+$/,
+  expected: 'the absolute path of a socket, like /run/strongswan/charon.vici',
+};
+/** What many others have there too would be seen by the agents. */
+const SHARED = [
+  '',
+  '/run',
+  '/var/run',
+  '/var',
+  '/tmp',
+  '/var/tmp',
+  '/etc',
+  '/dev',
+  '/proc',
+  '/sys',
+  '/root',
+  '/home',
+];
+
+function hostSocket(text: string): string {
+  const path = matching('--ipsec-vici', text, SOCKET);
+  const folder = path.slice(0, path.lastIndexOf('/'));
+  if (!SHARED.includes(folder) && !path.split('/').some((name) => name === '..' || name === '.')) return path;
+  throw usageError(
+    `--ipsec-vici ${path}: agents would see all of ${folder === '' ? '/' : folder}; give the hosts' charon a socket in a folder of its own (charon.plugins.vici.socket in strongswan.conf)`,
+  );
+}
+
 const REPLICAS: Form = { pattern: /^[1-9]\d?$/, expected: 'a number from 1 to 99' };
 
 function matching(flag: string, text: string, { pattern, expected }: Form): string {

@@ -175,7 +175,7 @@ function movedMessage({ reached, progress, snapshot }: Waited, goal: Goal, { enc
   if (!reached)
     return `NOT yet moved to ${where}: ${done} of ${total} Nodes; it goes on in the cluster${wayPast(stragglers)}${notCounted(snapshot)}`;
   if (found?.partial === true)
-    return `moved to ${where}: ${done} of ${total} Nodes; they hold both generations, and what the others send and get stays encrypted on ${found.from} (${found.fromDriver})${notCounted(snapshot)}`;
+    return `moved to ${where}: ${done} of ${total} Nodes; with the others they stay on ${found.from} (${found.fromDriver}), encrypted${notCounted(snapshot)}`;
   return `moved to ${where}: ${total} Nodes, the old keys are withdrawn${notCounted(snapshot)}`;
 }
 

@@ -95,7 +95,9 @@ function judgeRotation(
 /** Who cannot take part, or says nothing: to be looked at before anything is changed. */
 export function preflight(snapshot: Snapshot, driver: Driver, strict: boolean): readonly Straggler[] {
   return selected(snapshot).flatMap((node) => {
-    const found = unable(node, driver);
+    // Who has keys of it already is told of where it stands, and keeps nobody from changing something else.
+    const has = node.record.generations.at(-1)?.driver === driver;
+    const found = has ? undefined : unable(node, driver);
     if (found !== undefined) return [found];
     const door = strict ? node.record.agent?.cannot.find((text) => text.startsWith('strict: ')) : undefined;
     return door === undefined ? [] : [{ node: node.name, stuck: true, reason: `cannot do ${door}` }];

@@ -56,7 +56,7 @@ export class Screen {
     }
     const back = this.#drawn === 0 ? '' : `\u001b[${this.#drawn}F\u001b[J`;
     err.write(`${back}${text}\n`);
-    this.#drawn = rows(lines, err.columns ?? 80);
+    this.#drawn = rows(lines, err.columns || 80);
   }
 }
 

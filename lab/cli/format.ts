@@ -22,11 +22,22 @@ const NODE_COLUMNS: readonly Column<LabNodeStatus>[] = [
   { header: 'AGENT', value: ({ agent }) => agent, tone: ({ agent }) => AGENT_TONE[agent] },
   { header: 'STATE', value: ({ state }) => state ?? '-' },
   { header: 'ROUTED', value: ({ routed, peers }) => (peers === undefined ? '-' : `${routed}/${peers}`) },
-  { header: 'DEVICE', value: ({ devices }) => devices.join(', ') || '-' },
+  { header: 'DEVICE', value: ({ devices }) => shortDevices(devices) || '-' },
   { header: 'PODS', value: ({ pods }) => pods.map(({ name }) => name).join(' ') },
   { header: 'ALL ADDRESSES', value: ({ addresses }) => addresses.join(' '), wide: true },
   { header: 'POD PREFIXES', value: ({ podCIDRs }) => podCIDRs.join(' '), wide: true },
 ];
+
+/** `sheath0,sheath1 kernel`: a node has two while it rotates. */
+function shortDevices(devices: readonly string[]): string {
+  const by = Map.groupBy(devices, (device) => device.split(' ')[1]);
+  return [...by]
+    .map(([implementation, all]) => {
+      const names = all.map((device) => device.split(' ')[0]).sort();
+      return `${names.join(',')} ${implementation}`;
+    })
+    .join(', ');
+}
 
 export function formatLabStatus(status: LabStatus, look: Look): string {
   const problems = status.nodes.flatMap(({ node, problems: all }) =>

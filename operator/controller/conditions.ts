@@ -96,7 +96,7 @@ function rotating({ mesh, rotation, generation }: Facts): Judged {
   if (partial)
     return yes(
       'Partial',
-      `${wayOf(rotation)}: all ${published} of ${total} that can have a key of the new one, and hold the old one for ${list(stragglers)}; it ends, and the next can begin, when these can, are deleted, or are left out with spec.nodeSelector`,
+      `${wayOf(rotation)}: ${published} of ${total} have a key of the new one, and keep the old one for those that cannot: ${list(stragglers)}; it ends, and the next can begin, when these can, are deleted, or are left out with spec.nodeSelector`,
     );
   const phase = published < total ? 'Publishing' : switched < total ? 'Switching' : 'Withdrawing';
   const counts = `${published} of ${total} published, ${switched} switched, ${withdrawn} withdrawn`;

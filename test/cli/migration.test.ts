@@ -110,10 +110,19 @@ describe('enable --encryption', () => {
     for (const name of ['n1', 'n2']) await scene.puppets.says(name, BOTH);
     const { out, code } = await scene.run(...argv);
     assert.equal(code, 0);
-    assert.match(out, /^moved to ipsec, generation 2: 2 of 3 Nodes; .*encrypted on 1 \(wireguard\)/);
+    assert.match(
+      out,
+      /^moved to ipsec, generation 2: 2 of 3 Nodes; with the others they stay on 1 \(wireguard\), encrypted/,
+    );
     assert.match(out, /n3: cannot do ipsec: no charon/);
     const without = await scene.run('enable', '--encryption', 'ipsec', '--wait', '--timeout', '1s');
     assert.match(without.err, /n3 cannot do ipsec/);
+  });
+
+  it('is not kept from other changes by a node that has it, and could not now', async () => {
+    await begin(MOVED, { encryption: 'ipsec', generation: 2 });
+    await scene.puppets.says('n3', { ...MOVED, cannot: [NO_CHARON] });
+    assert.equal((await scene.run('enable', '--scope', 'nodes', '--wait')).code, 0);
   });
 
   it('begins nothing while a rotation is under way, and says who holds it up', async () => {

@@ -87,12 +87,15 @@ async function ourCharon({
   program = CHARON.program,
   takenPorts,
 }: IpsecPreflight): Promise<Answer> {
-  const running = await askCharon(join(folder, CHARON.socket)).catch(() => undefined);
+  const ask = () => askCharon(join(folder, CHARON.socket)).catch(() => undefined);
+  const running = await ask();
   if (running !== undefined) return running;
   try {
     const facts = await tryCharon(program);
     const findings = await portFindings(takenPorts);
-    return findings.length === 0 ? facts : { findings };
+    if (findings.length === 0) return facts;
+    // Who has the ports may be ours, begun meanwhile.
+    return (await ask()) ?? { findings };
   } catch (error) {
     return { findings: [messageOf(error)] };
   }
