@@ -40,8 +40,8 @@ export interface PreflightOptions
 
 type Mesh = NonNullable<PreflightOptions['mesh']>;
 
-/** Bit of CAP_NET_ADMIN in the masks of /proc/PID/status (linux/capability.h). */
-const CAP_NET_ADMIN = 12n;
+/** Bits in the masks of /proc/PID/status (linux/capability.h). */
+const CAPABILITY = { NET_BIND_SERVICE: 10n, NET_ADMIN: 12n } as const;
 
 export async function preflight(options: PreflightOptions): Promise<Preflight> {
   const run = options.run ?? runProgram;
@@ -51,7 +51,7 @@ export async function preflight(options: PreflightOptions): Promise<Preflight> {
       () => undefined,
     );
   const found = {
-    netAdmin: await hasNetAdmin(),
+    netAdmin: await has('NET_ADMIN'),
     kernelWireGuard: await hasKernelWireGuard(),
     wireguardGo: await version(options.wireguardGo ?? 'wireguard-go'),
     tun: await access('/dev/net/tun', constants.R_OK | constants.W_OK).then(
@@ -64,7 +64,7 @@ export async function preflight(options: PreflightOptions): Promise<Preflight> {
   const there =
     found.netAdmin && mesh !== undefined ? await inTheWay(options, mesh, found.nft !== undefined) : NONE;
   const lacking = cannot(found, options.userspace);
-  const ipsec = mesh?.ipsec === undefined ? [] : [...ipsecLacking(found)];
+  const ipsec = mesh?.ipsec === undefined ? [] : await ipsecLacking(found, mesh.ipsec);
   return { ...found, cannot: [...lacking, ...ipsec, ...there] };
 }
 
@@ -137,9 +137,18 @@ function cannot(found: Omit<Preflight, 'cannot'>, policy: PreflightOptions['user
   ];
 }
 
-function ipsecLacking(found: Omit<Preflight, 'cannot'>): string[] {
+async function ipsecLacking(
+  found: Omit<Preflight, 'cannot'>,
+  { vici }: Pick<IpsecConfig, 'vici'>,
+): Promise<string[]> {
+  const binds = vici !== undefined || (await has('NET_BIND_SERVICE'));
   return [
     ...(found.netAdmin ? [] : ['ipsec: no CAP_NET_ADMIN; run as root, or give the pod that capability']),
+    ...(binds
+      ? []
+      : [
+          'ipsec: no CAP_NET_BIND_SERVICE, without which charon has no UDP port 500; give the pod that capability, or name a charon of the host with --ipsec-vici',
+        ]),
     ...(found.nft === undefined
       ? ['ipsec: no nft, which keeps connections through the tunnel together; install nftables']
       : []),
@@ -156,8 +165,8 @@ function missing(found: Omit<Preflight, 'cannot'>, policy: PreflightOptions['use
     : `${kernel}wireguard-go needs /dev/net/tun, which cannot be opened`;
 }
 
-async function hasNetAdmin(): Promise<boolean> {
+async function has(capability: keyof typeof CAPABILITY): Promise<boolean> {
   const status = await readFile('/proc/self/status', 'utf8');
   const mask = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
-  return mask !== undefined && ((BigInt(`0x${mask}`) >> CAP_NET_ADMIN) & 1n) === 1n;
+  return mask !== undefined && ((BigInt(`0x${mask}`) >> CAPABILITY[capability]) & 1n) === 1n;
 }

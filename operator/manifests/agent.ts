@@ -1,4 +1,5 @@
-/** The DaemonSet: an agent on every Linux node, with the one capability that it needs. */
+/** The DaemonSet: an agent on every Linux node, with the capabilities that it and its charon need. */
+import { dirname } from 'node:path';
 import type { V1Container, V1DaemonSet, V1EnvVar, V1Volume, V1VolumeMount } from '@kubernetes/client-node';
 import { AGENT, AGENT_PORT, labelsOf } from './names.ts';
 import type { ManifestOptions } from './options.ts';
@@ -30,14 +31,15 @@ export function daemonSet(options: ManifestOptions): V1DaemonSet {
           tolerations: [{ operator: 'Exists' }],
           terminationGracePeriodSeconds: GRACE,
           containers: [container(options)],
-          volumes: VOLUMES.map(volume),
+          volumes: mounted(options).map(volume),
         },
       },
     },
   };
 }
 
-function container({ image, logLevel }: ManifestOptions): V1Container {
+function container(options: ManifestOptions): V1Container {
+  const { image, logLevel } = options;
   return {
     name: 'agent',
     image,
@@ -62,14 +64,17 @@ function container({ image, logLevel }: ManifestOptions): V1Container {
       readOnlyRootFilesystem: true,
       runAsUser: 0,
       runAsGroup: 0,
-      capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+      capabilities: { drop: ['ALL'], add: [...CAPABILITIES] },
       seccompProfile: { type: 'RuntimeDefault' },
       // Where SELinux is on, no ordinary container writes the node's folders; elsewhere it means nothing.
       seLinuxOptions: { type: 'spc_t', level: 's0' },
     },
-    volumeMounts: VOLUMES.map(({ name, mountPath }): V1VolumeMount => ({ name, mountPath })),
+    volumeMounts: mounted(options).map(mount),
   };
 }
+
+/** The second is for charon, a child of the agent's, which listens on UDP port 500; it gives it up when it does. */
+const CAPABILITIES = ['NET_ADMIN', 'NET_BIND_SERVICE'] as const;
 
 function environment(logLevel: string): V1EnvVar[] {
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
@@ -88,6 +93,7 @@ interface Mounted {
   readonly mountPath: string;
   /** On the node; absent: in memory, and gone with the pod. */
   readonly hostPath?: { readonly path: string; readonly type: string };
+  readonly readOnly?: true;
 }
 
 const VOLUMES: readonly Mounted[] = [
@@ -97,6 +103,7 @@ const VOLUMES: readonly Mounted[] = [
     mountPath: '/var/lib/sheath',
     hostPath: { path: '/var/lib/sheath', type: 'DirectoryOrCreate' },
   },
+  // charon's settings and sockets among them, in ipsec.
   { name: 'run', mountPath: '/run/sheath', hostPath: { path: '/run/sheath', type: 'DirectoryOrCreate' } },
   // wireguard-go, where the kernel has no WireGuard, is found again by its socket.
   {
@@ -114,6 +121,22 @@ const VOLUMES: readonly Mounted[] = [
   },
   { name: 'tmp', mountPath: '/tmp' },
 ];
+
+/** The folder and not the socket: a charon that starts again makes a new one. To connect needs no right to write there. */
+function mounted({ vici }: ManifestOptions): readonly Mounted[] {
+  if (vici === undefined) return VOLUMES;
+  const path = dirname(vici);
+  return [
+    ...VOLUMES,
+    { name: 'charon', mountPath: path, hostPath: { path, type: 'Directory' }, readOnly: true },
+  ];
+}
+
+const mount = ({ name, mountPath, readOnly }: Mounted): V1VolumeMount => ({
+  name,
+  mountPath,
+  ...(readOnly === undefined ? {} : { readOnly }),
+});
 
 function volume({ name, hostPath }: Mounted): V1Volume {
   return hostPath === undefined ? { name, emptyDir: { medium: 'Memory' } } : { name, hostPath };

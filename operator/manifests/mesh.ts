@@ -7,10 +7,11 @@ import type { ManifestOptions } from './options.ts';
  * `sheath enable` made of it meanwhile. Undefined when nothing was asked for.
  */
 export function encryptionMesh(options: ManifestOptions): EncryptionMesh | undefined {
-  const { encryption, mode, prefixSource, clusterPrefixes, nodePrefixes } = options;
+  const { encryption, mode, vici, prefixSource, clusterPrefixes, nodePrefixes } = options;
   const spec = {
     ...(encryption === undefined ? {} : { encryption }),
     ...(mode === undefined ? {} : { mode }),
+    ...(vici === undefined ? {} : { ipsec: { vici } }),
     ...(clusterPrefixes.length === 0 ? {} : { clusterPrefixes: [...clusterPrefixes] }),
     ...(nodePrefixes.length === 0 ? {} : { nodePrefixes: [...nodePrefixes] }),
     ...(prefixSource === 'podCIDRs' ? {} : { prefixes: { source: prefixSource } }),

@@ -11,6 +11,8 @@ export interface ManifestOptions {
   /** Absent: the resource leaves it to `sheath enable`, and to be applied again changes nothing. */
   readonly encryption?: Encryption;
   readonly mode?: Mode;
+  /** Socket of the hosts' charon, in a folder of its own, which the agents see; absent: they have one of their own. */
+  readonly vici?: string;
   /** Where the agents' prefixes come from: by this the admission policy judges them. */
   readonly prefixSource: MeshConfig['prefixSource'];
   /** Ranges that all pods come from; what the policy allows where the source is not `podCIDRs`. */

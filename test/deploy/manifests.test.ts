@@ -88,6 +88,10 @@ describe('sheath manifests', () => {
     [['--namespace', 'Sheath'], /--namespace "Sheath"/],
     [['--cronjob', 'monthly'], /expected a schedule like/],
     [['--image', ''], /--image ""/],
+    [['--ipsec-vici', 'charon.vici'], /--ipsec-vici "charon\.vici": expected the absolute path/],
+    [['--ipsec-vici', '/run/charon.vici'], /agents would see all of \/run; .*charon\.plugins\.vici\.socket/],
+    [['--ipsec-vici', '/run/x/../charon.vici'], /in a folder of its own/],
+    [['--ipsec-vici', '/charon.vici'], /agents would see all of \/;/],
   ];
   for (const [flags, expected] of wrong) {
     it(`refuses ${flags.join(' ')}`, async () => {
@@ -116,7 +120,7 @@ describe('sheath manifests', () => {
     ];
     for (const [i, pod] of pods.entries()) {
       const security = at(pod, 'containers', 0, 'securityContext');
-      const added = i === 0 ? { add: ['NET_ADMIN'] } : {};
+      const added = i === 0 ? { add: ['NET_ADMIN', 'NET_BIND_SERVICE'] } : {};
       assert.deepEqual(at(security, 'capabilities'), { drop: ['ALL'], ...added });
       assert.equal(at(security, 'privileged'), false);
       assert.equal(at(security, 'allowPrivilegeEscalation'), false);
@@ -137,6 +141,22 @@ describe('sheath manifests', () => {
       listAt(pod, 'volumes').flatMap((volume) => at(volume, 'hostPath', 'path') ?? []),
       ['/var/lib/sheath', '/run/sheath', '/run/wireguard', '/dev/net/tun', '/proc/sys/net'],
     );
+  });
+
+  it("has the folder of the hosts' charon where one is named, and the resource names it too", async () => {
+    const vici = '/run/strongswan/charon.vici';
+    const objects = await printed('--encryption', 'ipsec', '--ipsec-vici', vici);
+    assert.deepEqual(at(find(objects, 'EncryptionMesh'), 'spec'), { encryption: 'ipsec', ipsec: { vici } });
+    const pod = at(find(objects, 'DaemonSet'), 'spec', 'template', 'spec');
+    assert.deepEqual(listAt(pod, 'volumes').at(-1), {
+      name: 'charon',
+      hostPath: { path: '/run/strongswan', type: 'Directory' },
+    });
+    assert.deepEqual(listAt(pod, 'containers', 0, 'volumeMounts').at(-1), {
+      name: 'charon',
+      mountPath: '/run/strongswan',
+      readOnly: true,
+    });
   });
 
   it('grants no secrets, no deletion, no star', () => {
