@@ -80,14 +80,19 @@ function turnDoor(scene: Scene, stance: Stance): Stance {
     return change(stance, { mode, clear: new Set(), sending: without(stance.sending, IN_CLEAR) });
   const clear = scene.target.encryption === 'none' ? new Set<string>() : unrouted(scene);
   const sends = clear.size > 0 || scene.target.encryption === 'none';
-  return change(stance, { mode, clear, sending: sends ? adding(stance.sending, IN_CLEAR) : stance.sending });
+  const sending = sends ? adding(stance.sending, IN_CLEAR) : stance.sending;
+  const { wish } = scene.target;
+  return change(stance, { mode, clear, sending, ...(wish === undefined ? {} : { openedBy: wish }) });
 }
 
 function disable(scene: Scene, stance: Stance): Step {
   const { held } = stance;
   if (held.length === 0) return { stance: change(stance, { sending: [IN_CLEAR], clear: new Set() }) };
   if (!isPublished(stance)) return end(scene, stance);
-  const waiting = doorsShut(scene.others);
+  const { wish = 0 } = scene.target;
+  const { openedBy = 0 } = stance;
+  // A resource that was made anew counts anew.
+  const waiting = doorsShut(scene.others, openedBy > wish ? 0 : openedBy);
   // Our own door opens first, by itself.
   if (stance !== scene.stance || waiting.length > 0) return { stance, waiting };
   // Promised until the last packet was sent, and taken back then.

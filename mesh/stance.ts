@@ -19,6 +19,8 @@ export interface Stance {
   readonly clear: ReadonlySet<string>;
   /** What is in force: `strict` is a door that is shut. */
   readonly mode: Mode;
+  /** `Target.wish` by which the door was opened last: who follows an older one may have shut his since, whatever his record says. */
+  readonly openedBy?: number;
 }
 
 export interface HeldGeneration {
@@ -42,6 +44,8 @@ export interface Target {
   readonly passOver: readonly string[];
   /** What this node is unable to do: `AgentFacts.cannot`. Default: nothing. */
   readonly cannot?: readonly string[];
+  /** `metadata.generation` of the resource that says so; absent where no resource does. */
+  readonly wish?: number;
 }
 
 export function hold(number: number, driver: Driver, port: number): HeldGeneration {
@@ -72,7 +76,7 @@ export function change(stance: Stance, parts: Partial<Stance>): Stance {
 export function sameStance(a: Stance, b: Stance): boolean {
   if (a === b) return true;
   const sameClear = a.clear.size === b.clear.size && [...a.clear].every((uid) => b.clear.has(uid));
-  return sameClear && textOf(a) === textOf(b);
+  return sameClear && a.openedBy === b.openedBy && textOf(a) === textOf(b);
 }
 
 /** All of a stance but for who is sent to in clear: what others may see of it. */

@@ -69,13 +69,16 @@ export function notRouted({ others, statuses }: Seen, clear: ReadonlySet<string>
     });
 }
 
-/** Nodes that drop what comes to them in clear. */
-export function doorsShut(others: readonly NodeRecord[]): readonly Waiting[] {
+/**
+ * Nodes that drop what comes to them in clear; or may do so, for what is known of them is older than our own open door, and that was shut.
+ * @param openedBy the resource's generation that opened it; 0: it was not shut
+ */
+export function doorsShut(others: readonly NodeRecord[], openedBy: number): readonly Waiting[] {
   return others
-    .filter(({ agent }) => agent?.mode === 'strict')
+    .filter(({ agent }) => agent?.mode === 'strict' || (agent?.observedGeneration ?? openedBy) < openedBy)
     .map(({ name: node }) => ({
       node,
       code: 'DOOR_SHUT',
-      message: `${node} still drops what comes in clear: our traffic to it stays in the tunnel; is its agent running, and is encryption to go there too? ${PASS_OVER}`,
+      message: `${node} still drops what comes in clear, or has not said yet that it does not: our traffic to it stays in the tunnel; is its agent running, and is encryption to go there too? ${PASS_OVER}`,
     }));
 }

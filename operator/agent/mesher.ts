@@ -70,6 +70,7 @@ export class Mesher {
       ...options,
       config: () => live().config.mesh,
       cannot: () => live().facts.cannot,
+      wish: () => live().facts.observedGeneration,
       kept: keptStance,
     });
     this.#clockGuard = new ClockGuard({ ...options, keptAt: kept?.at ?? 0 });

@@ -15,6 +15,8 @@ export interface StanceKeeperOptions {
   readonly config: () => MeshConfig;
   /** What this node is unable to do. Default: nothing. */
   readonly cannot?: () => readonly string[];
+  /** `Target.wish` */
+  readonly wish?: () => number | undefined;
   readonly records: RecordsSource;
   readonly keyring: Keyring;
   readonly kernel: KernelLoop;
@@ -103,9 +105,13 @@ export class StanceKeeper {
   }
 
   #target(): Target {
-    const { config, cannot = () => [] } = this.#options;
+    const { config, cannot = () => [], wish: wishOf } = this.#options;
+    const wish = wishOf?.();
     const { encryption, mode, generation, wireguard, rotation } = config();
-    return { encryption, mode, generation, port: wireguard.port, ...rotation, cannot: cannot() };
+    return {
+      ...{ encryption, mode, generation, port: wireguard.port, ...rotation, cannot: cannot() },
+      ...(wish === undefined ? {} : { wish }),
+    };
   }
 
   /** Keys that are new are on disk before the stance that needs them, and those that are old as long as one needs them. */

@@ -24,13 +24,13 @@ export async function saveStance(stateDir: string, stance: Stance): Promise<void
   await writeAtomically(stancePath(stateDir), formatStance(stance), 0o600);
 }
 
-export function formatStance({ held, sending, clear, mode }: Stance): string {
-  return `${JSON.stringify({ version: VERSION, held, sending, clear: [...clear], mode })}\n`;
+export function formatStance({ clear, ...stance }: Stance): string {
+  return `${JSON.stringify({ version: VERSION, ...stance, clear: [...clear] })}\n`;
 }
 
 /** @throws Error that says what is wrong */
 export function parseStance(content: unknown): Stance {
-  const { version, held, sending, clear, mode } = record(content);
+  const { version, held, sending, clear, mode, openedBy } = record(content);
   if (version !== VERSION) throw new Error(`version ${String(version)}, expected ${VERSION}`);
   if (mode !== 'strict' && mode !== 'permissive') throw new Error(`mode ${String(mode)}`);
   return {
@@ -38,6 +38,7 @@ export function parseStance(content: unknown): Stance {
     sending: list(sending).map(whole),
     clear: new Set(list(clear).map(String)),
     mode,
+    ...(openedBy === undefined ? {} : { openedBy: whole(openedBy) }),
   };
 }
 

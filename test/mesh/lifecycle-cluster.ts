@@ -31,11 +31,14 @@ export interface Published {
   /** Its agent says that it is there. */
   readonly agent?: boolean;
   readonly cannot?: readonly string[];
+  /** The resource's generation. */
+  readonly follows?: number;
 }
 
 /** Node `i` with what it published. */
 export function record(i: number, published: Published): NodeRecord {
-  const { held, sending = held.map(numberOf), mode, agent, cannot } = published;
+  const { held, sending = held.map(numberOf), mode, agent, cannot, follows } = published;
+  const followed = follows === undefined ? {} : { observedGeneration: follows };
   const says = mode !== undefined || agent === true || cannot !== undefined;
   return {
     ...recordOf(i),
@@ -46,7 +49,9 @@ export function record(i: number, published: Published): NodeRecord {
     }),
     sending,
     ...(says
-      ? { agent: { version: '1', cannot: cannot ?? [], ...(mode === undefined ? {} : { mode }) } }
+      ? {
+          agent: { version: '1', cannot: cannot ?? [], ...followed, ...(mode === undefined ? {} : { mode }) },
+        }
       : {}),
   };
 }

@@ -289,6 +289,33 @@ const DOORS: readonly Row[] = [
     'hold 7; send 0,7; n2 DOOR_SHUT,n3 DOOR_SHUT',
   ],
   [
+    'off: not while what is known of another is older than the own door that was opened',
+    {
+      target: { ...none, wish: 9 },
+      stance: stanceOf([7], [0, 7], { openedBy: 9 }),
+      records: [record(2, { held: [7], mode: 'permissive', follows: 8 }), record(3, { held: [7] })],
+    },
+    'hold 7; send 0,7; n2 DOOR_SHUT',
+  ],
+  [
+    'off: once all of them say that they follow',
+    {
+      target: { ...none, wish: 10 },
+      stance: stanceOf([7], [0, 7], { openedBy: 9 }),
+      records: [record(2, { held: [7], mode: 'permissive', follows: 9 }), record(3, { held: [7] })],
+    },
+    'hold 7; send 0,7; unroute',
+  ],
+  [
+    'off: a resource that was made anew counts anew',
+    {
+      target: { ...none, wish: 1 },
+      stance: stanceOf([7], [0, 7], { openedBy: 9 }),
+      records: [record(2, { held: [7], mode: 'permissive', follows: 1 })],
+    },
+    'hold 7; send 0,7; unroute',
+  ],
+  [
     'off: but for one that is passed over',
     {
       target: { ...none, passOver: ['n2'] },

@@ -142,7 +142,11 @@ describe('the stance on disk', () => {
 
   it('is read back as it was', async () => {
     assert.equal(await loadStance(folder, undamaged), undefined);
-    const stance: Stance = stanceOf([6, 7], [0, 7], { clear: new Set(['a', 'b']), mode: 'strict' });
+    const stance: Stance = stanceOf([6, 7], [0, 7], {
+      clear: new Set(['a', 'b']),
+      mode: 'strict',
+      openedBy: 9,
+    });
     await saveStance(folder, stance);
     assert.deepEqual(await loadStance(folder, undamaged), stance);
   });
