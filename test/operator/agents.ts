@@ -21,6 +21,8 @@ export interface RunningAgent {
 
 export interface Change {
   readonly encryption?: string;
+  /** Further flags, by their name in camel case. */
+  readonly flags?: Readonly<Record<string, string>>;
   readonly http?: string;
 }
 
@@ -65,13 +67,13 @@ export class Agents {
   async start(
     name: string,
     kernel: FakeKernel,
-    { encryption = 'wireguard', http }: Change = {},
+    { encryption = 'wireguard', flags = {}, http }: Change = {},
   ): Promise<RunningAgent> {
     const ending = new AbortController();
     const done = runAgent(
       {
         nodeName: name,
-        layers: await loadLayers({ flags: { encryption }, environment: {} }),
+        layers: await loadLayers({ flags: { encryption, ...flags }, environment: {} }),
         kubeconfig: join(this.folder, 'kubeconfig'),
         stateDir: join(this.folder, name, 'state'),
         runDir: join(this.folder, name, 'run'),
@@ -101,10 +103,10 @@ export class Agents {
   }
 
   /** Agents on n1, n2 and n3, which have found each other. */
-  async mesh(): Promise<Record<'n1' | 'n2' | 'n3', FakeKernel>> {
+  async mesh(change: Change = {}): Promise<Record<'n1' | 'n2' | 'n3', FakeKernel>> {
     const { network } = this;
     const kernels = { n1: new FakeKernel(network), n2: new FakeKernel(network), n3: new FakeKernel(network) };
-    for (const [name, kernel] of Object.entries(kernels)) await this.start(name, kernel);
+    for (const [name, kernel] of Object.entries(kernels)) await this.start(name, kernel, change);
     for (const name of Object.keys(kernels)) await this.becomes(name, 'encrypted');
     return kernels;
   }

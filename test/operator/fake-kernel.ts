@@ -3,6 +3,7 @@
  * plan as wanted, counts what it had to write, and makes a handshake as soon as both ends know each other's key.
  */
 
+import { ed25519PublicKey } from '../../keys/ed25519.ts';
 import type { PublicKey } from '../../keys/generation.ts';
 import type { MeshPlan, Observation } from '../../mesh/types.ts';
 import type {
@@ -121,7 +122,10 @@ function apply(kernel: FakeKernel, { plan, privateKey }: DesiredState, changes: 
     else kernel.items.delete(what);
   }
   kernel.ownKeys = new Map(
-    plan.devices.map(({ generation }) => [generation, privateKey(generation).publicKey()]),
+    plan.devices.map(({ generation, driver }) => {
+      const secret = privateKey(generation);
+      return [generation, driver === 'ipsec' ? ed25519PublicKey(secret) : secret.publicKey()];
+    }),
   );
   const links = plan.peers.flatMap(({ endpoint, links }) => links.map((link) => ({ ...link, endpoint })));
   for (const { publicKey, generation, device, endpoint: address, port } of links) {
