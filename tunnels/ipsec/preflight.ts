@@ -1,6 +1,7 @@
 /** Why this machine cannot take part with IPsec, each with the way out, found without changing it. */
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { IpsecConfig } from '../../mesh/config.ts';
 import { codeOf } from '../failure.ts';
 import { CHARON } from './charon.ts';
@@ -9,6 +10,9 @@ import { IpsecError } from './errors.ts';
 import { type EspGaps, espGaps } from './esp-trials.ts';
 import { type Word, wordsOf } from './proposals.ts';
 import { hasXfrmInterfaces } from './xfrm/interface-trial.ts';
+
+/** Milliseconds. */
+const STARTING = 1_000;
 
 export interface IpsecPreflight {
   readonly config: IpsecConfig;
@@ -87,15 +91,16 @@ async function ourCharon({
   program = CHARON.program,
   takenPorts,
 }: IpsecPreflight): Promise<Answer> {
-  const ask = () => askCharon(join(folder, CHARON.socket)).catch(() => undefined);
-  const running = await ask();
-  if (running !== undefined) return running;
+  const running = () => askCharon(join(folder, CHARON.socket)).catch(() => undefined);
+  const before = await running();
+  if (before !== undefined) return before;
   try {
     const facts = await tryCharon(program);
     const findings = await portFindings(takenPorts);
     if (findings.length === 0) return facts;
-    // Who has the ports may be ours, begun meanwhile.
-    return (await ask()) ?? { findings };
+    // One of ours that is just starting has its ports before it answers.
+    await sleep(STARTING);
+    return (await running()) ?? { findings };
   } catch (error) {
     return { findings: [messageOf(error)] };
   }

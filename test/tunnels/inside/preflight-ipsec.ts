@@ -65,6 +65,13 @@ describe('preflight of IPsec, on a kernel with ESP', function () {
     daemon.close();
   });
 
+  it('has nothing against a device of ours', async () => {
+    sh('ip link add sheath1 type xfrm if_id 0x73680007; ip link set sheath1 alias "sheath generation 7"');
+    const found = await look();
+    sh('ip link del sheath1');
+    assert.deepEqual(found, []);
+  });
+
   const things: readonly (readonly [what: string, come: string, go: string, expected: RegExp])[] = [
     [
       'a device in foreign hands, as for WireGuard',
