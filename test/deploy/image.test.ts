@@ -59,7 +59,7 @@ describe('deploy/Containerfile', function () {
     const install = rests('RUN').find((rest) => rest.includes('apt-get install')) ?? '';
     assert.match(
       install,
-      /^apt-get update && apt-get install --yes --no-install-recommends nftables wireguard-go charon-systemd libstrongswan-standard-plugins && rm -rf /,
+      /^apt-get update && apt-get install --yes --no-install-recommends nftables wireguard-go charon-systemd libstrongswan-standard-plugins libcharon-extra-plugins && rm -rf /,
     );
     assert.match(install, /\/var\/lib\/apt\/lists/);
   });
