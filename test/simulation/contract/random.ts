@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Report } from '../../../tunnels/dataplane.ts';
-import { slot, TRY_AGAIN } from './dataplane.ts';
+import { slot, TRY_AGAIN } from './fates.ts';
 import { keyOf, others, type Wanted, type World } from './world.ts';
 
 export const SIZE = 3;
