@@ -5,8 +5,8 @@ import { LABS_FOLDER, type Lab } from './nodes/folder.ts';
 import { runInNode } from './nodes/lab.ts';
 import { namespacePrefix } from './nodes/topology.ts';
 
-/** Devices, the firewall's table, routing tables and ports; the lab's own namespaces are called `sheath.…`. */
-const OURS = /\bsheath(?!\.)|5183[01]/;
+/** Devices, the firewall's table, routing tables, ports, and IPsec's states and policies; the lab's own namespaces are called `sheath.…`. */
+const OURS = /\bsheath(?!\.)|5183[01]|^src |charon\.vici/;
 const KERNEL_STATE = [
   ['ip', '-o', 'link'],
   ['ip', '-o', 'rule'],
@@ -14,6 +14,9 @@ const KERNEL_STATE = [
   ['ip', '-o', 'route', 'show', 'table', 'all'],
   ['ip', '-6', '-o', 'route', 'show', 'table', 'all'],
   ['nft', 'list', 'tables'],
+  ['ip', '-o', 'xfrm', 'state'],
+  ['ip', '-o', 'xfrm', 'policy'],
+  ['sh', '-c', 'ls "$SHEATH_RUN_DIR"/*/charon.vici 2>/dev/null || true'],
 ] as const;
 
 /** What of ours the node's kernel still has, a line each. */

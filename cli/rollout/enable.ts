@@ -2,7 +2,7 @@
  * `sheath enable`: looks first, writes the resource, and waits. Strict comes last, when nobody sends in clear any more. Another driver than
  * the cluster has comes with the next generation, in one write: the rest is a rotation.
  */
-import type { Straggler } from '../../mesh/progress.ts';
+import { type Straggler, unable } from '../../mesh/progress.ts';
 import { rotation } from '../../mesh/rotation-progress.ts';
 import type { Spec } from '../../operator/config/schema.ts';
 import type { Context } from '../context.ts';
@@ -30,15 +30,15 @@ export async function enable(flags: EnableFlags, context: Context): Promise<void
     const wish = wishOf(flags, snapshot);
     if (flags.strict === true) await requireClusterPrefixes(cluster, snapshot, wish);
     keepScope(snapshot, wish);
-    const unable = checkNodes(snapshot, wish, flags);
+    const cannot = checkNodes(snapshot, wish, flags);
     if (flags.wait !== true && movesTo(snapshot, wish.encryption) !== undefined) requireSettled(snapshot);
     const changed = difference(asWritten(snapshot, wish), snapshot.mesh?.spec ?? {});
     const left = leftOut(snapshot, wish);
     if (flags.dryRun === true)
-      return await finish(dryRun({ changed, unable, left, of: members(snapshot, wish) }), flags, context);
+      return await finish(dryRun({ changed, cannot, left, of: members(snapshot, wish) }), flags, context);
     await ask({ changed, snapshot, left, flags }, context);
     await finish(
-      await carryOut({ cluster, snapshot, wish, unable, timeout, flags }, context),
+      await carryOut({ cluster, snapshot, wish, cannot, timeout, flags }, context),
       flags,
       context,
     );
@@ -55,15 +55,15 @@ function asWritten(snapshot: Snapshot, wish: Wish): Spec {
 
 interface DryRun {
   readonly changed: RolloutResult['changed'];
-  readonly unable: readonly Straggler[];
+  readonly cannot: readonly Straggler[];
   readonly left: readonly string[];
   readonly of: string;
 }
 
-function dryRun({ changed, unable, left, of }: DryRun): RolloutResult {
+function dryRun({ changed, cannot, left, of }: DryRun): RolloutResult {
   const what = Object.keys(changed).length === 0 ? 'nothing' : JSON.stringify(changed);
   const out = left.length === 0 ? '' : `, and leave out ${left.join(', ')}`;
-  return { message: `would change ${what} for ${of}${out}; nothing was changed`, changed, waiting: unable };
+  return { message: `would change ${what} for ${of}${out}; nothing was changed`, changed, waiting: cannot };
 }
 
 interface Asked {
@@ -95,7 +95,7 @@ interface Work {
   readonly cluster: RolloutCluster;
   readonly snapshot: Snapshot;
   readonly wish: Wish;
-  readonly unable: readonly Straggler[];
+  readonly cannot: readonly Straggler[];
   readonly timeout: number;
   readonly flags: EnableFlags;
 }
@@ -106,7 +106,7 @@ interface Step extends Work {
 }
 
 async function carryOut(work: Work, context: Context): Promise<RolloutResult> {
-  const { cluster, snapshot, wish, unable, flags, timeout } = work;
+  const { cluster, snapshot, wish, cannot, flags, timeout } = work;
   // A person may have been asked meanwhile.
   cluster.within(timeout);
   const step = { ...work, until: performance.now() + timeout };
@@ -122,18 +122,18 @@ async function carryOut(work: Work, context: Context): Promise<RolloutResult> {
     const encrypted = await wait(step, goal, context);
     if (!encrypted.reached)
       return {
-        ...outcome(encrypted, unable),
+        ...outcome(encrypted, wish),
         message: 'not strict: some nodes still send in clear, so no door was shut; the same command goes on',
         changed,
       };
     changed = { ...changed, ...(await changeSpec(cluster, await cluster.snapshot(), { mode: 'strict' })) };
   }
-  if (flags.wait !== true) return { message: begun(goal, wish), changed, waiting: unable };
+  if (flags.wait !== true) return { message: begun(goal, wish), changed, waiting: cannot };
   const moved = goal.kind === 'rotated' ? await wait(step, goal, context) : undefined;
   if (moved?.reached === false || (moved !== undefined && wish.mode !== 'strict'))
-    return { ...outcome(moved, unable), message: movedMessage(moved, goal, wish), changed };
+    return { ...outcome(moved, wish), message: movedMessage(moved, goal, wish), changed };
   const waited = await wait(step, { kind: wish.mode === 'strict' ? 'strict' : 'encrypted' }, context);
-  return { ...outcome(waited, unable), message: encryptedMessage(waited, wish), changed };
+  return { ...outcome(waited, wish), message: encryptedMessage(waited, wish), changed };
 }
 
 /** What is under way ends before another driver comes. */
@@ -186,8 +186,11 @@ function encryptedMessage({ reached, progress: { done, total }, snapshot }: Wait
   return message + notCounted(snapshot);
 }
 
-function outcome({ reached, took, progress }: Waited, unable: readonly Straggler[]) {
+/** Also whom nobody waits for, because it cannot: by what its agent says now, of the algorithms that were just chosen too. */
+function outcome({ reached, took, progress, snapshot }: Waited, { encryption }: Wish) {
   const named = new Set(progress.stragglers.map(({ node }) => node));
-  const stuck = unable.filter((straggler) => straggler.stuck && !named.has(straggler.node));
+  const stuck = selected(snapshot)
+    .flatMap((node) => unable(node, encryption) ?? [])
+    .filter((straggler) => straggler.stuck && !named.has(straggler.node));
   return { reached, took, waiting: [...progress.stragglers, ...stuck] };
 }
