@@ -4,14 +4,15 @@
  * after each step of random walks: `SHEATH_WALK_SEED=N` takes the same again, `SHEATH_WALKS` is how many.
  */
 import fc from 'fast-check';
-import { dataplaneContract } from '../simulation/contract/dataplane.ts';
 import { STORIES } from '../simulation/contract/long.ts';
+import { machineContract } from '../simulation/contract/machines.ts';
 import { SIZE, Walk, walks } from '../simulation/contract/random.ts';
+import { sessionContract } from '../simulation/contract/sessions.ts';
 import { ModelWorld } from '../simulation/model-world.ts';
 import { RealWorld } from './model/real-world.ts';
 
 const SEED = Number(process.env.SHEATH_WALK_SEED ?? Date.now() % 2 ** 31);
-const WALKS = Number(process.env.SHEATH_WALKS ?? 6);
+const WALKS = Number(process.env.SHEATH_WALKS ?? 4);
 
 let stories: readonly Promise<unknown>[] = [];
 
@@ -30,7 +31,8 @@ describe('a real kernel', function () {
   });
   after(() => world?.close());
 
-  dataplaneContract(() => world);
+  sessionContract(() => world);
+  machineContract(() => world);
 
   it(`and looks like the model after each step of random walks, seed ${SEED}`, async () => {
     const walk = new Walk({ real: world, model: new ModelWorld(SIZE) });

@@ -1,13 +1,15 @@
 import fc from 'fast-check';
-/** The model of the simulation keeps the contract that a real kernel keeps (`test/kernel/model.test.ts`). */
-import { dataplaneContract } from './contract/dataplane.ts';
 import { STORIES } from './contract/long.ts';
+/** The model of the simulation keeps the contract that a real kernel keeps (`test/kernel/model.test.ts`). */
+import { machineContract } from './contract/machines.ts';
 import { SIZE, Walk, walks } from './contract/random.ts';
+import { sessionContract } from './contract/sessions.ts';
 import { ModelWorld } from './model-world.ts';
 
 describe("the simulation's kernels", () => {
   const world = new ModelWorld(3);
-  dataplaneContract(() => world);
+  sessionContract(() => world);
+  machineContract(() => world);
 
   it('and of itself it tells nothing else the second time', async () => {
     const walk = new Walk({ real: new ModelWorld(SIZE, 1), model: new ModelWorld(SIZE, 2) });
