@@ -6,6 +6,7 @@ import { type Claim, claimsOf } from './claims.ts';
 import { familiesOf } from './lists.ts';
 import { firstAddress, hostPrefix, lengthOf, type Range, rangeOf } from './prefix.ts';
 import { type Screened, screen } from './screening.ts';
+import { deviceOf } from './stance.ts';
 import type {
   Address,
   DevicePlan,
@@ -108,7 +109,7 @@ function planDevices(self: NodeRecord, config: MeshConfig): readonly DevicePlan[
     const superseded = generation.number !== newest;
     const isWireGuard = generation.driver === 'wireguard';
     devices.push({
-      name: slot === 0 ? 'sheath0' : 'sheath1',
+      name: deviceOf(generation.number),
       generation: generation.number,
       driver: generation.driver,
       port: isWireGuard ? generation.port : 0,

@@ -1,5 +1,5 @@
 /** What a node holds and does of its own: the generations that it has, on what it may send, and whether its door is shut. */
-import type { Encryption, Mode, NodeRecord } from './types.ts';
+import type { DeviceName, Encryption, Mode, NodeRecord } from './types.ts';
 
 /** "In clear" as an entry of the set that a node may send on. */
 export const IN_CLEAR = 0;
@@ -51,6 +51,8 @@ export interface Target {
 export function hold(number: number, driver: Driver, port: number): HeldGeneration {
   return { number, driver, port: driver === 'wireguard' ? port + (number % 2) : 0 };
 }
+
+export const deviceOf = (number: number): DeviceName => (number % 2 === 0 ? 'sheath0' : 'sheath1');
 
 /** Before anything was ever wished of this node: no key; the door shut at once where that is the wish. */
 export function firstStance(target: Target): Stance {

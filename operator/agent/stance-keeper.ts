@@ -3,7 +3,16 @@ import type { Driver, Keyring } from '../../keys/keyring.ts';
 import { lifecycle } from '../../mesh/lifecycle.ts';
 import type { Lifecycle, LifecycleProblem, Silence, Waiting } from '../../mesh/lifecycle-types.ts';
 import { parseRecord } from '../../mesh/record.ts';
-import { adopt, change, doorOf, IN_CLEAR, type Stance, type Target, without } from '../../mesh/stance.ts';
+import {
+  adopt,
+  change,
+  deviceOf,
+  doorOf,
+  IN_CLEAR,
+  type Stance,
+  type Target,
+  without,
+} from '../../mesh/stance.ts';
 import type { MeshConfig, NodeRecord } from '../../mesh/types.ts';
 import type { Report } from '../../tunnels/dataplane.ts';
 import type { Clock } from '../clock.ts';
@@ -66,12 +75,12 @@ export class StanceKeeper {
   }
 
   /** What the kernel made of it: gone is what waits no more. */
-  turned({ errors, pending, devices }: Report, unrouted: boolean): void {
+  turned({ errors, pending }: Report, unrouted: boolean): void {
     const failed = (part: string) => errors.some((error) => error.part === part);
     this.#unrouted = unrouted && !failed('route') && !failed('rule');
     if (unrouted) return;
     // What is wrong with a device that stays keeps none from going.
-    const staying = devices.map(({ name }) => name);
+    const staying = (this.stance?.held ?? []).map(({ number }) => deviceOf(number));
     const stuck = errors.some(
       ({ part, device }) => part === 'device' && (device === undefined || !staying.includes(device)),
     );
