@@ -11,6 +11,7 @@ import { assertNoneLost, type Measured, Mesh } from './mesh/mesh.ts';
 
 const PRELOAD = join(import.meta.dirname, 'upgrades', 'other-version.ts');
 const RATE = 50;
+const VERSIONS: Readonly<Record<string, string>> = { n3: '0.2.0', n4: '0.0.9' };
 
 describe('versions beside each other', function () {
   this.timeout(180_000);
@@ -34,13 +35,11 @@ describe('versions beside each other', function () {
     process.env.NODE_OPTIONS = `${NODE_OPTIONS ?? ''} --import=${PRELOAD}`;
     process.env.SHEATH_OTHER_VERSIONS = 'n3=newer,n4=older';
     const measured = await losslessly(async () => {
-      for (const name of ['n3', 'n4']) {
+      for (const name of Object.keys(VERSIONS)) {
         await stopAgent(mesh.lab, nodeNamed(mesh.lab, name));
         await startAgent(mesh.lab, nodeNamed(mesh.lab, name));
-        await mesh.until(
-          ({ state, publish }) => state === 'encrypted' && publish.state === 'published',
-          name,
-        );
+        await mesh.until(({ state }) => state === 'encrypted', name);
+        await written(name, VERSIONS[name] ?? '');
       }
       await sleep(1000);
     });
@@ -75,6 +74,10 @@ describe('versions beside each other', function () {
   async function wish(spec: object): Promise<void> {
     const body = JSON.stringify({ spec });
     await mesh.kubectl('patch', 'encryptionmesh', 'default', '--type=merge', '-p', body);
+  }
+
+  async function written(name: string, version: string): Promise<void> {
+    while (!(await annotationsOf(name))['sheath.dev/agent']?.includes(version)) await sleep(200);
   }
 
   async function losslessly(work: () => Promise<void>): Promise<Measured> {

@@ -63,7 +63,11 @@ function pretend(name: string, translate: (annotations: Annotations) => Annotati
   const read = (_key: string, value: unknown): unknown => {
     if (!isNode(value, name)) return value;
     const pairs = Object.entries(value.metadata.annotations);
-    const back = pairs.map(([key, text]) => [key, meant.get(`${key} ${text}`) ?? text]);
+    // What another version said of itself is to be said anew.
+    const back = pairs.flatMap(([key, text]) => {
+      const own = meant.get(`${key} ${text}`);
+      return own === undefined && key === ANNOTATIONS.agent ? [] : [[key, own ?? text]];
+    });
     return withAnnotations(value, Object.fromEntries(back));
   };
   JSON.stringify = ((value: unknown, ...rest: []) =>
