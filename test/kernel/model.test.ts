@@ -3,6 +3,7 @@
  * A real kernel keeps the contract that the simulation's model keeps, in `test/simulation/model.test.ts`; and the two look alike
  * after each step of random walks: `SHEATH_WALK_SEED=N` takes the same again, `SHEATH_WALKS` is how many.
  */
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { STORIES } from '../simulation/contract/long.ts';
 import { machineContract } from '../simulation/contract/machines.ts';
@@ -14,7 +15,7 @@ import { RealWorld } from './model/real-world.ts';
 const SEED = Number(process.env.SHEATH_WALK_SEED ?? Date.now() % 2 ** 31);
 const WALKS = Number(process.env.SHEATH_WALKS ?? 4);
 
-let stories: readonly Promise<unknown>[] = [];
+let stories: readonly Promise<PromiseSettledResult<void>>[] = [];
 
 describe('a real kernel', function () {
   this.timeout(60_000);
@@ -26,7 +27,7 @@ describe('a real kernel', function () {
     for (const [at, { tell }] of STORIES.entries()) {
       const own = await RealWorld.create(`story${at}`, 2);
       const told = tell(own).finally(() => own.close());
-      stories = [...stories, told.catch((error: unknown) => error)];
+      stories = [...stories, Promise.allSettled([told]).then(([result]) => result)];
     }
   });
   after(() => world?.close());
@@ -52,7 +53,8 @@ describe('minutes of a real kernel', function () {
   this.timeout(300_000);
   for (const [at, { title }] of STORIES.entries())
     it(title, async () => {
-      const error = await stories[at];
-      if (error !== undefined) throw error;
+      const told = await stories[at];
+      assert.ok(told);
+      if (told.status === 'rejected') assert.ifError(told.reason);
     });
 });
