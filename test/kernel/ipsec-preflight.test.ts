@@ -1,4 +1,4 @@
-// kernel suite: timeout 300
+// kernel suite: kernels ends, timeout 300
 import { runInNamespace } from '../tunnels/namespace.ts';
 
 describe('preflight of IPsec', () => {
