@@ -1,24 +1,24 @@
-/** On a real kernel with WireGuard. */
-import { runInNamespace } from '../tunnels/namespace.ts';
+// kernel suite: timeout 900
+/** On a real kernel with WireGuard and IPsec. */
+import { DATAPLANE_SUITES, runInNamespace } from '../tunnels/namespace.ts';
 
 describe('tunnels on a real kernel', () => {
-  it("the dataplane, with the kernel's WireGuard", function () {
-    this.timeout(300_000);
-    runInNamespace({ file: 'dataplane.ts', userspace: false });
-  });
+  for (const driver of ['wireguard', 'ipsec'] as const) {
+    for (const [title, file] of DATAPLANE_SUITES) {
+      it(`${title}, with ${driver}`, function () {
+        this.timeout(600_000);
+        runInNamespace({ file, userspace: false, driver });
+      });
+    }
+  }
 
-  it('what is in the way', function () {
-    this.timeout(120_000);
-    runInNamespace({ file: 'foreign.ts', userspace: false });
+  it('what only WireGuard has', function () {
+    this.timeout(60_000);
+    runInNamespace({ file: 'wireguard.ts', userspace: false });
   });
 
   it('a storm of notices', function () {
     this.timeout(60_000);
     runInNamespace({ file: 'storm.ts', userspace: false });
-  });
-
-  it('two generations, and settings that change', function () {
-    this.timeout(180_000);
-    runInNamespace({ file: 'generations.ts', userspace: false });
   });
 });

@@ -58,6 +58,11 @@ export class DeviceState {
     this.#policies = new PolicyTable(name, options.xfrm);
   }
 
+  /** Of the generation that is wanted; undefined: none, or its key cannot be read. */
+  get ownKey(): PublicKey | undefined {
+    return this.#ownKey;
+  }
+
   get disturbed(): boolean {
     // What is known to be in trouble is tried again with every `set`, and asks for none.
     const another = this.#epoch !== undefined && this.#epoch !== this.#options.daemon.epoch;

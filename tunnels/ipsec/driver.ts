@@ -1,8 +1,9 @@
 /** The IPsec driver: IKEv2 by charon, ESP by the kernel, one XFRM interface a generation. */
-import type { DeviceName, DevicePlan, MeshPlan } from '../../mesh/types.ts';
+import type { DeviceName, DevicePlan, MeshPlan, Observation } from '../../mesh/types.ts';
+import type { Report } from '../dataplane.ts';
 import { DEVICE_NAMES, generationOf, isOurs } from '../devices/devices.ts';
-import type { TunnelDriver } from '../driver.ts';
-import { codeOf, DataplaneFailure } from '../failure.ts';
+import type { DeviceRequest, ObserveRequest, TunnelDriver } from '../driver.ts';
+import { codeOf, DataplaneFailure, type Outcome } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Link } from '../netlink/types.ts';
 import { AlertStream } from './alert-stream.ts';
@@ -41,95 +42,129 @@ export interface IpsecDriverOptions {
   readonly sweeps?: boolean;
 }
 
-export function createIpsecDriver(options: IpsecDriverOptions): TunnelDriver {
-  const {
-    kernel,
-    daemon,
-    steady,
-    settings = () => DEFAULT_IPSEC,
-    ports = CHARON.ports,
-    log,
-    sweeps = true,
-  } = options;
-  const open = options.xfrm ?? openXfrm;
-  let opened: Xfrm | undefined;
-  const xfrm = () => {
-    opened ??= open();
-    return opened;
-  };
-  const sessions = new Sessions(options.now);
-  const keeper = new Keeper({ daemon, xfrm, steady, sessions });
-  let swept = false;
-  const refusals = new Refusals({ steady, onRefusal: options.onRefusal ?? (() => undefined) });
-  const alerts =
-    options.alerts === undefined
-      ? undefined
-      : new AlertStream(options.alerts, (refusal) => refusals.add(refusal));
-  const states = new Map<DeviceName, DeviceState>();
-  const charon = (plan: MeshPlan): CharonConfig => ({
-    fwmark: plan.routing.fwmark.mark,
-    ports,
-    ...(log === undefined ? {} : { log }),
-  });
+export const createIpsecDriver = (options: IpsecDriverOptions): TunnelDriver => new IpsecDriver(options);
 
-  const state = (device: DeviceName): DeviceState => {
-    const known = states.get(device);
+class IpsecDriver implements TunnelDriver {
+  readonly #options: IpsecDriverOptions;
+  readonly #sessions: Sessions;
+  readonly #keeper: Keeper;
+  readonly #refusals: Refusals;
+  readonly #alerts: AlertStream | undefined;
+  readonly #states = new Map<DeviceName, DeviceState>();
+  #opened: Xfrm | undefined;
+  #swept = false;
+
+  constructor(options: IpsecDriverOptions) {
+    const { daemon, steady, now, alerts, onRefusal = () => undefined } = options;
+    this.#options = options;
+    this.#sessions = new Sessions(now);
+    this.#keeper = new Keeper({ daemon, xfrm: () => this.#xfrm, steady, sessions: this.#sessions });
+    this.#refusals = new Refusals({ steady, onRefusal });
+    this.#alerts =
+      alerts === undefined ? undefined : new AlertStream(alerts, (refusal) => this.#refusals.add(refusal));
+  }
+
+  implementation(link: Link): 'kernel' | undefined {
+    return link.kind === 'xfrm' ? 'kernel' : undefined;
+  }
+
+  create(device: DevicePlan): Promise<void> {
+    return create(device, this.#options.kernel);
+  }
+
+  refresh(request: DeviceRequest): Promise<void> {
+    return this.#state(request.device.name).refresh(request);
+  }
+
+  async configure(request: DeviceRequest, outcome: Outcome): Promise<void> {
+    await this.#alerts?.connect();
+    await this.#states.get(request.device.name)?.configure(request, outcome);
+  }
+
+  async prune(device: DeviceName, outcome: Outcome): Promise<void> {
+    await this.#states.get(device)?.prune(outcome);
+  }
+
+  async observe(device: DeviceName, request: ObserveRequest): Promise<readonly Observation[]> {
+    const link = await this.#options.kernel.link(device);
+    return link?.kind === 'xfrm' ? this.#state(device).observe(request) : [];
+  }
+
+  disturbed(device: DeviceName): boolean {
+    return this.#states.get(device)?.disturbed ?? false;
+  }
+
+  async release(device: DeviceName, generation: number): Promise<void> {
+    const { kernel, daemon } = this.#options;
+    if ((await kernel.link(device))?.kind !== 'xfrm') return;
+    const ownKey = this.#states.get(device)?.ownKey;
+    this.forget(device);
+    const last = (await this.#held()).every(({ name }) => name === device);
+    await releaseGeneration(generation, { daemon, xfrm: this.#xfrm, last, ownKey });
+  }
+
+  async sweep(): Promise<void> {
+    const { daemon, sweeps = true } = this.#options;
+    const held = await this.#held();
+    const gone = [...this.#states.keys()].filter((name) => !held.some((link) => link.name === name));
+    if (!sweeps || (this.#swept && gone.length === 0)) return;
+    for (const name of gone) this.forget(name);
+    // Where the kernel has no IPsec nobody left any.
+    const xfrm = attempt(() => this.#xfrm);
+    if (xfrm !== undefined) await releaseLeftovers(held.map(generationOf), { daemon, xfrm });
+    this.#swept = true;
+  }
+
+  async report(): Promise<Pick<Report, 'ipsec'>> {
+    if (this.#states.size === 0) return {};
+    const refused = this.#alerts?.open === true ? { refused: this.#refusals.counts } : {};
+    return { ipsec: { dropped: await readDrops(), ...refused } };
+  }
+
+  forget(device: DeviceName): void {
+    this.#states.delete(device);
+    this.#keeper.forget(device);
+  }
+
+  close(): void {
+    this.#keeper.close();
+    this.#alerts?.close();
+    this.#options.daemon.close();
+    this.#opened?.close();
+    this.#opened = undefined;
+  }
+
+  get #xfrm(): Xfrm {
+    this.#opened ??= (this.#options.xfrm ?? openXfrm)();
+    return this.#opened;
+  }
+
+  #state(device: DeviceName): DeviceState {
+    const known = this.#states.get(device);
     if (known !== undefined) return known;
-    const fresh = new DeviceState(device, { daemon, xfrm: xfrm(), keeper, sessions, settings, charon });
-    states.set(device, fresh);
+    const { daemon, settings = () => DEFAULT_IPSEC } = this.#options;
+    const fresh = new DeviceState(device, {
+      daemon,
+      xfrm: this.#xfrm,
+      keeper: this.#keeper,
+      sessions: this.#sessions,
+      settings,
+      charon: (plan) => this.#charon(plan),
+    });
+    this.#states.set(device, fresh);
     return fresh;
-  };
+  }
 
-  const forget = (device: DeviceName): void => {
-    states.delete(device);
-    keeper.forget(device);
-  };
+  #charon({ routing }: MeshPlan): CharonConfig {
+    const { ports = CHARON.ports, log } = this.#options;
+    return { fwmark: routing.fwmark.mark, ports, ...(log === undefined ? {} : { log }) };
+  }
 
-  return {
-    implementation: (link) => (link.kind === 'xfrm' ? 'kernel' : undefined),
-    create: (device) => create(device, kernel),
-    refresh: (request) => state(request.device.name).refresh(request),
-    async configure(request, outcome) {
-      await alerts?.connect();
-      await states.get(request.device.name)?.configure(request, outcome);
-    },
-    prune: async (device, outcome) => states.get(device)?.prune(outcome),
-    async observe(device, request) {
-      const link: Link | undefined = await kernel.link(device);
-      return link?.kind === 'xfrm' ? state(device).observe(request) : [];
-    },
-    disturbed: (device) => states.get(device)?.disturbed ?? false,
-    async release(device, generation) {
-      if ((await kernel.link(device))?.kind !== 'xfrm') return;
-      forget(device);
-      await releaseGeneration(generation, { daemon, xfrm: xfrm() });
-    },
-    async sweep() {
-      const links = await Promise.all(DEVICE_NAMES.map((name) => kernel.link(name)));
-      const held = links.filter((link) => link?.kind === 'xfrm' && isOurs(link));
-      const gone = [...states.keys()].filter((name) => !held.some((link) => link?.name === name));
-      if (!sweeps || (swept && gone.length === 0)) return;
-      for (const name of gone) forget(name);
-      const generations = held.flatMap((link) => (link === undefined ? [] : [generationOf(link)]));
-      // Where the kernel has no IPsec nobody left any.
-      const socket = attempt(xfrm);
-      if (socket !== undefined) await releaseLeftovers(generations, { daemon, xfrm: socket });
-      swept = true;
-    },
-    async report() {
-      if (states.size === 0) return {};
-      const refused = alerts?.open === true ? { refused: refusals.counts } : {};
-      return { ipsec: { dropped: await readDrops(), ...refused } };
-    },
-    forget,
-    close: () => {
-      keeper.close();
-      alerts?.close();
-      daemon.close();
-      opened?.close();
-      opened = undefined;
-    },
-  };
+  /** Devices of ours and of this driver that there are. */
+  async #held(): Promise<Link[]> {
+    const links = await Promise.all(DEVICE_NAMES.map((name) => this.#options.kernel.link(name)));
+    return links.filter((link) => link !== undefined).filter((link) => link.kind === 'xfrm' && isOurs(link));
+  }
 }
 
 function attempt<T>(task: () => T): T | undefined {

@@ -123,6 +123,8 @@ export class Keeper {
       this.#wake(GATHER);
     };
     await client.subscribe('child-updown', wake, signal);
+    // A NAT has another address: an old charon does not tell of it.
+    await client.subscribe('ike-update', wake, signal).catch(() => undefined);
     // Once, and not for each list.
     await client.subscribe('list-sa', () => undefined, signal);
     this.#subscribed = true;
@@ -183,7 +185,7 @@ export class Keeper {
 
   #isQuiet(link: WantedLink, states: States, told: ReadonlySet<string>): boolean {
     return (
-      this.#quiet.get(link) === spisOf(link, states) &&
+      this.#quiet.get(link) === lookOf(link, states) &&
       !link.slots.some(({ connection }) => told.has(connection.name))
     );
   }
@@ -200,7 +202,7 @@ export class Keeper {
       steady: steady(),
     });
     const { memory, settled } = remedy;
-    if (settled) this.#quiet.set(link, spisOf(link, states));
+    if (settled) this.#quiet.set(link, lookOf(link, states));
     else this.#quiet.delete(link);
     const missing = memory.missingSince !== undefined;
     if (!settled) this.#pause = Math.min(this.#pause, missing ? memory.nextAt - steady() : 1000);
@@ -229,9 +231,9 @@ const PROVOKED: Memory = {
   aside: { bytes: 0, since: Number.POSITIVE_INFINITY },
 };
 
-const spisOf = ({ slots }: WantedLink, states: States): string =>
+const lookOf = ({ slots }: WantedLink, states: States): string =>
   slots
     .flatMap(({ reqid }) => states.get(reqid) ?? [])
-    .map(({ spi }) => spi)
-    .sort((a, b) => a - b)
+    .map(({ spi, source, destination }) => `${spi} ${source} ${destination}`)
+    .sort()
     .join(' ');

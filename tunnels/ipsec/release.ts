@@ -1,5 +1,6 @@
 /** Takes back what a generation has in charon and in the kernel: connections, SAs, its key, policies and states. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PublicKey } from '../../keys/generation.ts';
 import { generationOfId, generationOfName, interfaceId, keyOf, namePrefix } from './connection.ts';
 import type { Daemon } from './daemon.ts';
 import { charonKeyId } from './key-encoding.ts';
@@ -13,6 +14,10 @@ const STEP = 50;
 export interface ReleaseOptions {
   readonly daemon: Daemon;
   readonly xfrm: Xfrm;
+  /** No other device needs charon. */
+  readonly last: boolean;
+  /** Our key of the generation, when it is known; otherwise its connections tell. */
+  readonly ownKey?: PublicKey | undefined;
 }
 
 /** A charon of ours that has nothing left to do is ended. */
@@ -29,7 +34,7 @@ export async function releaseGeneration(generation: number, options: ReleaseOpti
     states = await xfrm.states(isOurs);
   }
   await xfrm.write(states.map((state) => ({ type: 'removeState', state })));
-  if (await isIdle(options)) await daemon.stop();
+  if (options.last && (await isIdle(options))) await daemon.stop();
 }
 
 /** One that does not answer, with no state of ours left in the kernel, has nothing to do either: it would keep its ports for ever. */
@@ -39,8 +44,11 @@ async function isIdle({ daemon, xfrm }: ReleaseOptions): Promise<boolean> {
 }
 
 /** What generations left whose devices went without us. @param held those that have a device */
-export async function releaseLeftovers(held: readonly number[], options: ReleaseOptions): Promise<void> {
-  const { daemon, xfrm } = options;
+export async function releaseLeftovers(
+  held: readonly number[],
+  { daemon, xfrm }: Pick<ReleaseOptions, 'daemon' | 'xfrm'>,
+): Promise<void> {
+  const options = { daemon, xfrm, last: held.length === 0 };
   const kept = new Set(held.map(interfaceId));
   const isLeft = (id: number) => generationOfId(id) !== undefined && !kept.has(id);
   const inKernel = [...(await xfrm.policies(isLeft)), ...(await xfrm.states(isLeft))];
@@ -53,14 +61,14 @@ export async function releaseLeftovers(held: readonly number[], options: Release
       found.delete(number & 0xffff);
       found.add(number);
     }
-    if (names.length === 0 && held.length === 0) await daemon.stop();
+    if (names.length === 0 && options.last) await daemon.stop();
   }
   for (const generation of found) {
     if (generation !== undefined) await releaseGeneration(generation, options);
   }
 }
 
-async function releaseCharon(generation: number, { daemon }: ReleaseOptions): Promise<void> {
+async function releaseCharon(generation: number, { daemon, ownKey }: ReleaseOptions): Promise<void> {
   const { client } = daemon;
   const own = namePrefix(generation);
   // What is refused is gone already, or goes with charon.
@@ -74,6 +82,6 @@ async function releaseCharon(generation: number, { daemon }: ReleaseOptions): Pr
     await ask('terminate', { ike: name, timeout: '-1' });
   }
   // Whoever loaded it may be gone: the connections tell which it was.
-  const keys = new Set(loaded.flatMap(([, { localId }]) => keyOf(localId) ?? []));
+  const keys = new Set([ownKey ?? [], ...loaded.map(([, { localId }]) => keyOf(localId) ?? [])].flat());
   for (const key of keys) await ask('unload-key', { id: charonKeyId(key) });
 }

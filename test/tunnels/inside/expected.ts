@@ -1,23 +1,12 @@
-/** The slow, obvious twin: what a desired state is in the words of `ip` and `wg`, and what the kernel has in the same words. */
+/** The slow, obvious twin: what a desired state is in the words of `ip` and the driver, and what the kernel has in the same words. */
 import type { DesiredState } from '../../../tunnels/dataplane.ts';
-import { ip, withWireGuard } from './machine.ts';
+import { driver, ip } from './machine.ts';
 
-export function expectedLines({ plan, routes, privateKey }: DesiredState): string[] {
-  const lines: string[] = [];
-  for (const device of plan.devices) {
-    lines.push(
-      `device ${device.name} key ${privateKey(device.generation).publicKey()} port ${device.port} mark ${plan.routing.fwmark.mark}`,
-    );
+export function expectedLines(state: DesiredState): string[] {
+  const { plan, routes } = state;
+  const lines = [...driver.expected(state)];
+  for (const device of plan.devices)
     for (const address of device.addresses) lines.push(`address ${address} dev ${device.name}`);
-    for (const peer of plan.peers) {
-      for (const link of peer.links.filter(({ generation }) => generation === device.generation)) {
-        const allowed = [...peer.allowedIPs].sort().join(',');
-        lines.push(
-          `peer ${link.publicKey} dev ${device.name} to ${peer.endpoint}:${link.port} allows ${allowed}`,
-        );
-      }
-    }
-  }
   for (const { table, prefix, action } of routes.routes) {
     const way = action.type === 'throw' ? 'throw' : `dev ${action.device} src ${action.source}`;
     lines.push(`route ${prefix} ${way} table ${table}`);
@@ -34,15 +23,9 @@ export function expectedLines({ plan, routes, privateKey }: DesiredState): strin
 
 export async function actualLines(): Promise<string[]> {
   const lines = [...routeLines('-4'), ...routeLines('-6'), ...ruleLines('4'), ...ruleLines('6')];
-  for (const name of ['sheath0', 'sheath1']) {
-    if (!ip('-o link').includes(` ${name}:`)) continue;
-    const device = await withWireGuard((wireguard) => wireguard.show(name));
-    lines.push(`device ${name} key ${device.publicKey} port ${device.listenPort} mark ${device.fwmark}`);
-    for (const peer of device.peers) {
-      const to = `${peer.endpoint?.address}:${peer.endpoint?.port}`;
-      const allowed = [...peer.allowedIps].sort().join(',');
-      lines.push(`peer ${peer.publicKey} dev ${name} to ${to} allows ${allowed}`);
-    }
+  for (const name of ['sheath0', 'sheath1'] as const) {
+    if (!new RegExp(` ${name}[:@]`).test(ip('-o link'))) continue;
+    lines.push(...(await driver.actual(name)));
     for (const line of ip(`-o addr show dev ${name}`).split('\n')) {
       const text = /inet6? (\S+)/.exec(line)?.[1];
       if (text === undefined || text.startsWith('fe80')) continue;

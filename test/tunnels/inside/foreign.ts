@@ -3,26 +3,13 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { desired } from '../states.ts';
-import { actualLines, expectedLines } from './expected.ts';
-import { shape, takeBack } from './fixture.ts';
-import { ip, type Machine, makeUnderlay, open, removeUnderlay, snapshot, userspace } from './machine.ts';
+import { shape, takeBack, useMachine } from './fixture.ts';
+import { driver, ip, snapshot } from './machine.ts';
 
-describe(`what is in the way, with ${userspace ? 'wireguard-go' : "the kernel's WireGuard"}`, () => {
-  let machine: Machine;
-  let before: string;
+const { desired } = driver;
 
-  beforeEach(async () => {
-    await makeUnderlay();
-    before = snapshot();
-    machine = await open();
-  });
-
-  afterEach(async () => {
-    await takeBack(machine);
-    await machine.close();
-    removeUnderlay();
-  });
+describe(`what is in the way, with ${driver.title}`, () => {
+  const here = useMachine();
 
   const foreign: readonly [string, string, string, string][] = [
     ['DEVICE_FOREIGN', 'link add sheath1 type bridge', 'link del sheath1', 'sheath1'],
@@ -50,40 +37,27 @@ describe(`what is in the way, with ${userspace ? 'wireguard-go' : "the kernel's 
     it(`names what is not ours and leaves it: ${code} (${add})`, async () => {
       ip(add);
       const there = snapshot();
-      const report = await machine.set(desired(shape));
+      const report = await here.machine.set(desired(shape));
       const error = report.errors.find((one) => one.code === code);
       assert.ok(error?.message.includes(flag), JSON.stringify(report.errors));
-      await takeBack(machine);
+      await takeBack(here.machine);
       assert.equal(snapshot(), there);
       ip(remove);
       await sleep(50);
-      assert.deepEqual((await machine.set(desired(shape))).errors, []);
-      await takeBack(machine);
-      assert.equal(snapshot(), before);
+      assert.deepEqual((await here.machine.set(desired(shape))).errors, []);
+      await takeBack(here.machine);
+      assert.equal(snapshot(), here.before);
     });
   }
 
   it('names a rule in its way before the first peer needs one', async () => {
     ip('rule add priority 95 lookup 100');
     const alone = desired({ self: 1, peers: [], generations: [7] });
-    const codes = (await machine.set(alone)).errors.map(({ code }) => code);
+    const codes = (await here.machine.set(alone)).errors.map(({ code }) => code);
     ip('rule del priority 95');
     assert.deepEqual(codes, ['RULE_FOREIGN']);
-    await takeBack(machine);
-    assert.equal(snapshot(), before);
-  });
-
-  it('names a port that another program has', async () => {
-    const { createSocket } = await import('node:dgram');
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(51831, () => resolve()));
-    const report = await machine.set(desired(shape));
-    const error = report.errors.find(({ code }) => code === 'PORT_TAKEN');
-    assert.ok(error?.message.includes('--wireguard-port'), JSON.stringify(report.errors));
-    await new Promise<void>((resolve) => socket.close(() => resolve()));
-    assert.deepEqual((await machine.set(desired(shape))).errors, []);
-    assert.deepEqual(await actualLines(), expectedLines(desired(shape)));
-    await takeBack(machine);
+    await takeBack(here.machine);
+    assert.equal(snapshot(), here.before);
   });
 
   it('names the missing capability, and changes nothing without it', () => {
@@ -96,6 +70,6 @@ describe(`what is in the way, with ${userspace ? 'wireguard-go' : "the kernel's 
     const report = JSON.parse(printed) as { codes: string[]; changes: unknown[] };
     assert.deepEqual(new Set(report.codes), new Set(['NOT_PERMITTED']));
     assert.deepEqual(report.changes, []);
-    assert.equal(snapshot(), before);
+    assert.equal(snapshot(), here.before);
   });
 });

@@ -2,31 +2,23 @@
  * The network namespace that the test is in, as a node of a cluster: an underlay with addresses of both families, and nothing
  * of ours. Run inside `unshare --net`, by `namespace.ts`.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { KernelWireGuard, UserspaceWireGuard, type WireGuard } from 'wireguard-tools-wrapper';
 import { createDataplane } from '../../../tunnels/create.ts';
 import type { Dataplane } from '../../../tunnels/dataplane.ts';
 import { openNetlink } from '../../../tunnels/netlink/rtnetlink.ts';
 import { runProgram } from '../../../tunnels/parts.ts';
 import type { DataplaneOptions } from '../../../tunnels/ports.ts';
+import { ipsec } from './drivers/ipsec.ts';
+import { wireguard } from './drivers/wireguard.ts';
+import { folder, ip, ipQuietly, userspace } from './place.ts';
 
-export const userspace = process.env.SHEATH_TEST_USERSPACE === '1';
-const folder = mkdtempSync(join(tmpdir(), 'sheath-tunnels-'));
-export const socketDir = join(folder, 'wireguard');
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+export { ip, ipQuietly, socketDir, userspace } from './place.ts';
 
-export function ip(line: string): string {
-  return execFileSync('ip', line.split(' '), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-}
-
-/** For what may be gone already. */
-export function ipQuietly(line: string): void {
-  spawnSync('ip', line.split(' '));
-}
+/** The driver that the suite is about. */
+export const driver = process.env.SHEATH_TEST_DRIVER === 'ipsec' ? ipsec : wireguard;
 
 export const RP_FILTER = '/proc/sys/net/ipv4/conf/under0/rp_filter';
 
@@ -63,6 +55,7 @@ export function snapshot(): string {
     ...lines(ip('-4 route show table all')),
     ...lines(ip('-6 route show table all')).filter((line) => !/fe80|ff00/.test(line)),
     execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' }),
+    ...(driver.name === 'ipsec' ? [ip('xfrm policy'), ip('xfrm state')] : []),
     `rp_filter ${readFileSync(RP_FILTER, 'utf8').trim()}`,
   ].join('\n');
 }
@@ -79,7 +72,7 @@ export async function open(more: Partial<DataplaneOptions> = {}): Promise<Machin
   const dataplane = await createDataplane({
     stateDir: stateDir('state'),
     userspace: userspace ? 'always' : 'never',
-    socketDir,
+    ...driver.options,
     quiet: 0,
     netlink: () => {
       const netlink = openNetlink();
@@ -105,16 +98,4 @@ export async function open(more: Partial<DataplaneOptions> = {}): Promise<Machin
     close: dataplane.close.bind(dataplane),
     writes: () => writes,
   }) as Machine;
-}
-
-/** Another hand, with the library's own client. */
-export async function withWireGuard<T>(task: (wireguard: WireGuard) => Promise<T>): Promise<T> {
-  const wireguard = userspace
-    ? new UserspaceWireGuard({ socketDirectory: socketDir })
-    : new KernelWireGuard();
-  try {
-    return await task(wireguard);
-  } finally {
-    wireguard.close();
-  }
 }
