@@ -83,7 +83,7 @@ async function inTheWay(options: PreflightOptions, mesh: Mesh, strict: boolean):
       said(drivers, foreign),
       said(['wireguard'], smallUnderlays(netlink, WIREGUARD_UNDERLAY)),
       ipsec === undefined ? [] : said(['ipsec'], forIpsec(options, ipsec, netlink)),
-      strict ? doorRefused(routing, programs) : [],
+      strict ? doorRefused(routing, { ...programs, ipsec: ipsec !== undefined }) : [],
       firewallsBefore(
         mesh.encryption === 'ipsec' ? IPSEC_INCOMING : wireguardIncoming(wireguard.port),
         programs,
