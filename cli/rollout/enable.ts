@@ -2,22 +2,26 @@
  * `sheath enable`: looks first, writes the resource, and waits. Strict comes last, when nobody sends in clear any more. Another driver than
  * the cluster has comes with the next generation, in one write: the rest is a rotation.
  */
-import { type Straggler, unable } from '../../mesh/progress.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Straggler } from '../../mesh/progress.ts';
 import { rotation } from '../../mesh/rotation-progress.ts';
 import type { Spec } from '../../operator/config/schema.ts';
 import type { Context } from '../context.ts';
 import { checkNodes, keepScope, requireClusterPrefixes } from './checks.ts';
 import { RolloutCluster, type Snapshot, selected } from './cluster.ts';
 import { confirm } from './confirm.ts';
+import { begun, chosenResult, dryRun, encryptedResult, movedMessage, outcome } from './enable-result.ts';
 import { movesTo, newest, requireSettled } from './generation.ts';
 import type { Goal } from './goal.ts';
 import { timeoutOf } from './options.ts';
-import { notCounted, wayPast } from './pass-over.ts';
 import { finish, type RolloutResult } from './result.ts';
 import { leftOut, members } from './selection.ts';
 import { type Waited, waitFor } from './wait.ts';
 import { type EnableFlags, type Wish, wishOf } from './wish.ts';
 import { changeSpec, difference } from './write.ts';
+
+/** Milliseconds in which an agent sees what it cannot do of what it was told anew. */
+const LOOKS = 3000;
 
 /** @throws CliError, KubeError */
 export async function enable(flags: EnableFlags, context: Context): Promise<void> {
@@ -51,19 +55,6 @@ export async function enable(flags: EnableFlags, context: Context): Promise<void
 function asWritten(snapshot: Snapshot, wish: Wish): Spec {
   const generation = movesTo(snapshot, wish.encryption);
   return generation === undefined ? wish : { ...wish, generation };
-}
-
-interface DryRun {
-  readonly changed: RolloutResult['changed'];
-  readonly cannot: readonly Straggler[];
-  readonly left: readonly string[];
-  readonly of: string;
-}
-
-function dryRun({ changed, cannot, left, of }: DryRun): RolloutResult {
-  const what = Object.keys(changed).length === 0 ? 'nothing' : JSON.stringify(changed);
-  const out = left.length === 0 ? '' : `, and leave out ${left.join(', ')}`;
-  return { message: `would change ${what} for ${of}${out}; nothing was changed`, changed, waiting: cannot };
 }
 
 interface Asked {
@@ -132,8 +123,12 @@ async function carryOut(work: Work, context: Context): Promise<RolloutResult> {
   const moved = goal.kind === 'rotated' ? await wait(step, goal, context) : undefined;
   if (moved?.reached === false || (moved !== undefined && wish.mode !== 'strict'))
     return { ...outcome(moved, wish), message: movedMessage(moved, goal, wish), changed };
-  const waited = await wait(step, { kind: wish.mode === 'strict' ? 'strict' : 'encrypted' }, context);
-  return { ...outcome(waited, wish), message: encryptedMessage(waited, wish), changed };
+  const last = { kind: wish.mode === 'strict' ? 'strict' : 'encrypted' } as const;
+  const waited = await wait(step, last, context);
+  if (changed.ipsec === undefined || !waited.reached) return encryptedResult(waited, wish, changed);
+  // An agent follows first, and then looks whether it can.
+  await sleep(LOOKS, undefined, { signal: context.signal }).catch(() => undefined);
+  return chosenResult(await wait(step, last, context), wish, changed);
 }
 
 /** What is under way ends before another driver comes. */
@@ -161,36 +156,4 @@ function goalOf(snapshot: Snapshot, { encryption: driver }: Wish): Goal {
 function wait({ cluster, flags, until }: Step, goal: Goal, context: Context): Promise<Waited> {
   const timeout = Math.max(0, until - performance.now());
   return waitFor(cluster, { goal, timeout, ableOnly: flags.allowPartial === true }, context);
-}
-
-function begun(goal: Goal, { encryption }: Wish): string {
-  return goal.kind === 'rotated'
-    ? `moving to ${encryption}, generation ${goal.generation}; the same command with --wait, or 'sheath status --cluster', tells how far it is`
-    : `${encryption} is enabled; 'sheath enable --wait' tells when all is encrypted`;
-}
-
-function movedMessage({ reached, progress, snapshot }: Waited, goal: Goal, { encryption }: Wish): string {
-  const { done, total, stragglers, rotation: found } = progress;
-  const where = `${encryption}${goal.kind === 'rotated' ? `, generation ${goal.generation}` : ''}`;
-  if (!reached)
-    return `NOT yet moved to ${where}: ${done} of ${total} Nodes; it goes on in the cluster${wayPast(stragglers)}${notCounted(snapshot)}`;
-  if (found?.partial === true)
-    return `moved to ${where}: ${done} of ${total} Nodes; with the others they stay on ${found.from} (${found.fromDriver}), encrypted${notCounted(snapshot)}`;
-  return `moved to ${where}: ${total} Nodes, the old keys are withdrawn${notCounted(snapshot)}`;
-}
-
-function encryptedMessage({ reached, progress: { done, total }, snapshot }: Waited, { mode }: Wish): string {
-  const message = reached
-    ? `encrypted: ${done} of ${total} Nodes${mode === 'strict' ? ', doors shut' : ''}`
-    : `NOT all encrypted: ${done} of ${total} Nodes`;
-  return message + notCounted(snapshot);
-}
-
-/** Also whom nobody waits for, because it cannot: by what its agent says now, of the algorithms that were just chosen too. */
-function outcome({ reached, took, progress, snapshot }: Waited, { encryption }: Wish) {
-  const named = new Set(progress.stragglers.map(({ node }) => node));
-  const stuck = selected(snapshot)
-    .flatMap((node) => unable(node, encryption) ?? [])
-    .filter((straggler) => straggler.stuck && !named.has(straggler.node));
-  return { reached, took, waiting: [...progress.stragglers, ...stuck] };
 }

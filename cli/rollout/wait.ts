@@ -15,6 +15,8 @@ export interface WaitOptions extends JudgeOptions {
 }
 
 const PERIOD = 500;
+/** Milliseconds for which nobody is left but who needs a person: that is waited for no longer. */
+const STUCK = 15_000;
 /** Milliseconds that the last look may take, when the time is over. */
 const LAST_LOOK = 1000;
 
@@ -36,6 +38,7 @@ export async function waitFor(
   const startedAt = performance.now();
   cluster.within(options.timeout + LAST_LOOK);
   const screen = new Screen(context, options.goal);
+  let stuckSince: number | undefined;
   let last: { snapshot: Snapshot; progress: Progress } | undefined;
   try {
     for (;;) {
@@ -44,7 +47,8 @@ export async function waitFor(
       const took = performance.now() - startedAt;
       if (last !== undefined && last.progress.stragglers.length === 0)
         return { reached: true, ...last, took };
-      if (took >= options.timeout) {
+      stuckSince = isStuck(last?.progress) ? (stuckSince ?? took) : undefined;
+      if (took >= options.timeout || took - (stuckSince ?? took) >= STUCK) {
         if (last === undefined)
           throw new CliError('the API server does not answer', {
             code: 'API_UNREACHABLE',
@@ -57,6 +61,11 @@ export async function waitFor(
   } finally {
     screen.end();
   }
+}
+
+/** Waiting helps none of them. */
+function isStuck(progress: Progress | undefined): boolean {
+  return progress?.stragglers.every(({ stuck }) => stuck) === true;
 }
 
 async function lookOnce(

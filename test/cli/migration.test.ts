@@ -127,6 +127,19 @@ describe('enable --encryption', () => {
     assert.match(out, /^encrypted: 3 of 3 Nodes.*\n {2}n3: cannot do ipsec: no charon/);
   });
 
+  it('waits no longer when nobody is left but who cannot', async () => {
+    await begin();
+    const cannot = ['ipsec: charon 5.9.8 does not know ke1_mlkem768; install strongSwan 6'];
+    scene.follow(async ({ encryption }) => encryption === 'ipsec' && scene.all({ ...ON, cannot }));
+    const argv = ['enable', '--encryption', 'ipsec', '--ipsec-profile', 'post-quantum', '--wait'];
+    const { out, code } = await scene.run(...argv);
+    assert.match(
+      out,
+      /^NOT yet moved to ipsec, generation 2: 0 of 3 Nodes.*\n {2}n1: cannot do ipsec: charon/,
+    );
+    assert.equal(code, 1);
+  }).timeout(60_000);
+
   it('begins nothing while a rotation is under way, and says who holds it up', async () => {
     await begin({ generations: [1, 2], sending: [2] }, { generation: 2 });
     for (const more of [[], ['--dry-run']]) {
@@ -202,6 +215,24 @@ describe('enable --encryption', () => {
         assert.equal(code, 2);
       }
       assert.deepEqual(await scene.puppets.spec(), { encryption: 'wireguard', generation: 1 });
+    });
+
+    it('are not in force on whoever says that it cannot follow them', async () => {
+      await begin(MOVED, { encryption: 'ipsec', generation: 2 });
+      scene.follow(async ({ ipsec: chosen }) => {
+        if (chosen === undefined) return;
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        await scene.puppets.says('n2', {
+          ...MOVED,
+          cannot: ['ipsec: charon 5.9.8 does not know ke1_mlkem768'],
+        });
+      });
+      const { out, code } = await scene.run('enable', '--ipsec-profile', 'post-quantum', '--wait');
+      assert.match(
+        out,
+        /^NOT all as asked: 1 of 3 Nodes cannot, .*\n {2}n2: cannot do ipsec: charon 5\.9\.8/,
+      );
+      assert.equal(code, 1);
     });
 
     it('are changed one by one; a profile takes lists away that would win over it', async () => {
