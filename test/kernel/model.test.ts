@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { STORIES } from '../simulation/contract/long.ts';
+import { STORIES, type Story } from '../simulation/contract/long.ts';
 import { machineContract } from '../simulation/contract/machines.ts';
 import { SIZE, Walk, walks } from '../simulation/contract/random.ts';
 import { sessionContract } from '../simulation/contract/sessions.ts';
@@ -17,6 +17,14 @@ const WALKS = Number(process.env.SHEATH_WALKS ?? 4);
 
 let stories: readonly Promise<PromiseSettledResult<void>>[] = [];
 
+async function play(world: RealWorld, tell: Story['tell']): Promise<void> {
+  try {
+    await tell(world);
+  } finally {
+    await world.close();
+  }
+}
+
 describe('a real kernel', function () {
   this.timeout(60_000);
   let world: RealWorld;
@@ -26,8 +34,7 @@ describe('a real kernel', function () {
     // They mostly wait, and need not wait for anybody.
     for (const [at, { tell }] of STORIES.entries()) {
       const own = await RealWorld.create(`story${at}`, 2);
-      const told = tell(own).finally(() => own.close());
-      stories = [...stories, Promise.allSettled([told]).then(([result]) => result)];
+      stories = [...stories, Promise.allSettled([play(own, tell)]).then(([result]) => result)];
     }
   });
   after(() => world?.close());
