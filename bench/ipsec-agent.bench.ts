@@ -17,7 +17,7 @@ import { sh } from './machine.ts';
 import { cpuOf, memoryOf } from './proc.ts';
 import { median, row } from './rows.ts';
 
-const COUNT = Number(process.env.SHEATH_BENCH_COUNT ?? 1000);
+const COUNT = 1000;
 const MINUTE = 60_000;
 const PATIENCE = 300_000;
 /** Policies by which a peer is sent to. */

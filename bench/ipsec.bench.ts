@@ -10,12 +10,12 @@ import { ipsecRecords } from './ipsec/cluster.ts';
 import { XfrmCounter } from './ipsec/counts.ts';
 import { addEnds, Ends, removeEnds } from './ipsec/ends.ts';
 import { IpsecMesh, ipsecWanted, type Wanted } from './ipsec/ours.ts';
-import { clean, ownCpu, sh } from './machine.ts';
+import { clean, sh } from './machine.ts';
 import { cpuOf, memoryOf } from './proc.ts';
 import { median, row } from './rows.ts';
 
-const ROUNDS = Number(process.env.ROUNDS ?? 3);
-const COUNTS = (process.env.COUNTS ?? '100,500,1000').split(',').map(Number);
+const ROUNDS = 3;
+const COUNTS = [100, 500, 1000];
 /** Policies by which a peer is sent to: its prefixes and addresses, of both families. */
 const PREFIXES = 4;
 /** Milliseconds. */
@@ -63,32 +63,33 @@ async function measure(count: number): Promise<void> {
 }
 
 async function ofOurs(mesh: IpsecMesh, wanted: Wanted, count: number): Promise<Figures> {
-  const cpu = ownCpu();
-  const began = performance.now();
-  await mesh.open();
-  await mesh.set(wanted);
-  const loaded = performance.now() - began;
-  await untilAll(count);
-  const all = performance.now() - began;
-  mark(`ours ${count}`, all);
-  const { charonPid } = mesh;
-  return {
-    loaded,
-    all,
-    charon: cpuOf(charonPid),
-    besides: ownCpu() - cpu,
-    memory: memoryOf(charonPid),
+  const load = async () => {
+    await mesh.open();
+    await mesh.set(wanted);
   };
+  return figures('ours', { count, load, charon: () => mesh.charonPid });
 }
 
 async function ofHand(reference: IpsecByHand, count: number): Promise<Figures> {
+  return figures('by hand', { count, load: () => reference.bringUp(), charon: () => reference.pid });
+}
+
+interface Contender {
+  readonly count: number;
+  readonly load: () => Promise<void>;
+  readonly charon: () => number;
+}
+
+async function figures(who: string, { count, load, charon }: Contender): Promise<Figures> {
+  const cpu = cpuOf(process.pid);
   const began = performance.now();
-  await reference.bringUp();
+  await load();
   const loaded = performance.now() - began;
   await untilAll(count);
   const all = performance.now() - began;
-  mark(`by hand ${count}`, all);
-  return { loaded, all, charon: cpuOf(reference.pid), besides: 0, memory: memoryOf(reference.pid) };
+  mark(`${who} ${count}`, all);
+  const besides = cpuOf(process.pid) - cpu;
+  return { loaded, all, charon: cpuOf(charon()), besides, memory: memoryOf(charon()) };
 }
 
 /** For whoever measures from outside what this machine had to give. */
@@ -146,7 +147,7 @@ function tell(where: string, ours: readonly Figures[], byHand: readonly Figures[
     row({ what: what('loaded'), where, value: of('loaded') / 1000, unit: 's' });
     row({ what: what('all sessions sent by'), where, value: of('all') / 1000, unit: 's' });
     row({ what: what('CPU of charon'), where, value: of('charon'), unit: 'CPU s' });
-    if (who === '') row({ what: what('CPU of the driver'), where, value: of('besides'), unit: 'CPU s' });
+    row({ what: what('CPU of the rest'), where, value: of('besides'), unit: 'CPU s' });
     row({ what: what('VmRSS of charon'), where, value: of('memory'), unit: 'MiB' });
   }
   const ratio = median(ours.map(({ all }) => all)) / median(byHand.map(({ all }) => all));

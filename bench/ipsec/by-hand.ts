@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { MeshPlan } from '../../mesh/types.ts';
+import type { PublicKey } from '../../keys/generation.ts';
+import type { MeshPlan, PeerPlan } from '../../mesh/types.ts';
 import { identity, interfaceId } from '../../tunnels/ipsec/connection.ts';
 import { privateKeyDer, publicKeyDer } from '../../tunnels/ipsec/key-encoding.ts';
 import { DEFAULT_IPSEC, REPLAY_WINDOW } from '../../tunnels/ipsec/settings.ts';
@@ -71,21 +72,16 @@ export class IpsecByHand {
 }
 
 /** @param keys folder of public keys: not swanctl's own, all of which charon would search for each session */
-function swanctlConf({ peers, ownAddresses, routing }: MeshPlan, keys: string): string {
-  const [local = ''] = ownAddresses;
-  const { ikeProposals, espProposals, lifetimes, dpd } = DEFAULT_IPSEC;
-  const { mark, mask } = routing.fwmark;
-  const id = interfaceId(GENERATION);
-  const identityOf = (node: string, publicKey = ipsecPublicKey(SELF)) =>
-    identity({ generation: GENERATION, slot: 'a', node, publicKey });
-  const own = identityOf(nodeName(SELF));
-  const connections = peers.flatMap(({ node, endpoint, allowedIPs, links }) =>
-    links.map(
+function swanctlConf(plan: MeshPlan, keys: string): string {
+  const [local = ''] = plan.ownAddresses;
+  const { ikeProposals, lifetimes, dpd } = DEFAULT_IPSEC;
+  const connections = plan.peers.flatMap((peer) =>
+    peer.links.map(
       ({ publicKey }) => `
-  ${node} {
+  ${peer.node} {
     version = 2
     local_addrs = ${local}
-    remote_addrs = ${endpoint}
+    remote_addrs = ${peer.endpoint}
     proposals = ${ikeProposals.join(',')}
     mobike = no
     unique = never
@@ -95,15 +91,31 @@ function swanctlConf({ peers, ownAddresses, routing }: MeshPlan, keys: string): 
     rekey_time = ${lifetimes.ike}s
     local {
       auth = pubkey
-      id = "fqdn:${own}"
+      id = "fqdn:${identityOf(nodeName(SELF), ipsecPublicKey(SELF))}"
       pubkeys = ${keys}/self.der
     }
     remote {
       auth = pubkey
-      id = "fqdn:${identityOf(node, publicKey)}"
-      pubkeys = ${keys}/${node}.der
+      id = "fqdn:${identityOf(peer.node, publicKey)}"
+      pubkeys = ${keys}/${peer.node}.der
     }
-    children {
+    children {${childConf(peer, plan)}
+    }
+  }`,
+    ),
+  );
+  return `connections {${connections.join('')}\n}\n`;
+}
+
+/** The slot that is used first. */
+const identityOf = (node: string, publicKey: PublicKey) =>
+  identity({ generation: GENERATION, slot: 'a', node, publicKey });
+
+function childConf({ allowedIPs }: PeerPlan, { routing }: MeshPlan): string {
+  const { espProposals, lifetimes } = DEFAULT_IPSEC;
+  const { mark, mask } = routing.fwmark;
+  const id = interfaceId(GENERATION);
+  return `
       net {
         local_ts = 0.0.0.0/0,::/0
         remote_ts = ${allowedIPs.join(',')}
@@ -114,10 +126,5 @@ function swanctlConf({ peers, ownAddresses, routing }: MeshPlan, keys: string): 
         replay_window = ${REPLAY_WINDOW}
         rekey_time = ${lifetimes.child}s
         start_action = start
-      }
-    }
-  }`,
-    ),
-  );
-  return `connections {${connections.join('')}\n}\n`;
+      }`;
 }
