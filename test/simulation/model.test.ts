@@ -1,6 +1,6 @@
+/** The model of the simulation keeps the contract that a real kernel keeps (`test/kernel/model.test.ts`). */
 import fc from 'fast-check';
 import { STORIES } from './contract/long.ts';
-/** The model of the simulation keeps the contract that a real kernel keeps (`test/kernel/model.test.ts`). */
 import { machineContract } from './contract/machines.ts';
 import { SIZE, Walk, walks } from './contract/random.ts';
 import { sessionContract } from './contract/sessions.ts';
