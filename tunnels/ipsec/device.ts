@@ -49,6 +49,7 @@ export class DeviceState {
   #trouble: unknown;
   /** It was there, and is not any more. */
   #gone = false;
+  #ended = false;
   #locals: ReadonlySet<string> = new Set();
 
   constructor(name: DeviceName, options: DeviceOptions) {
@@ -99,10 +100,17 @@ export class DeviceState {
       links: this.#links,
       wayOf: (link) => this.#ways.get(link.node),
       use: (ways) => this.#use(ways),
-      loadRest: () => this.#connections.loadRest(this.#options.daemon.client),
+      loadRest: async () => {
+        if (!this.#ended) await this.#connections.loadRest(this.#options.daemon.client);
+      },
     });
     const again = new Set(request.desired.restart);
     this.#options.keeper.provoke([...this.#links.keys()].filter((node) => again.has(node)));
+  }
+
+  /** It is taken back: what a look that is under way finds for it is of no use any more. */
+  end(): void {
+    this.#ended = true;
   }
 
   async prune(outcome: Outcome): Promise<void> {
@@ -202,6 +210,7 @@ export class DeviceState {
   }
 
   async #use(ways: ReadonlyMap<WantedLink, Way>): Promise<void> {
+    if (this.#ended) return;
     for (const [link, way] of ways) {
       if (this.#links.get(link.node) !== link) continue;
       this.#ways.set(link.node, way);
