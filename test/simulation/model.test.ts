@@ -11,7 +11,7 @@ describe("the simulation's kernels", () => {
   sessionContract(() => world);
   machineContract(() => world);
 
-  it('and of itself it tells nothing else the second time', async () => {
+  it('looks the same whatever the chances of its network', async () => {
     const walk = new Walk({ real: new ModelWorld(SIZE, 1), model: new ModelWorld(SIZE, 2) });
     let nth = 0;
     await fc.assert(
