@@ -122,6 +122,7 @@ class IpsecDriver implements TunnelDriver {
   }
 
   forget(device: DeviceName): void {
+    this.#states.get(device)?.end();
     this.#states.delete(device);
     this.#keeper.forget(device);
   }
