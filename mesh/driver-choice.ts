@@ -34,6 +34,16 @@ export function yields({ target, others }: Electorate, ours: HeldGeneration): bo
   return counts[driver === 'ipsec' ? 'wireguard' : 'ipsec'] > 0 && preferred(all) !== driver;
 }
 
+/**
+ * Some are where all are wished to be, by another driver: it did not hear that encryption was off in between. Who waited for those that are
+ * with it would wait for ever.
+ */
+export function isAstray({ others, target }: Electorate, { number, driver }: Choice): boolean {
+  const { generation, encryption } = target;
+  if (number !== generation || driver === encryption || encryption === 'none') return false;
+  return others.some((record) => lists(record, { number, driver: encryption }));
+}
+
 type Counts = Readonly<Record<Driver, number>>;
 
 const countsOf = (number: number, others: readonly NodeRecord[]): Counts => ({

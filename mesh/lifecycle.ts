@@ -14,6 +14,7 @@ import {
   type Company,
   driverOf,
   inability,
+  isAstray,
   isSame,
   lists,
   newestPossible,
@@ -160,7 +161,8 @@ function start(scene: Scene, stance: Stance, { number, driver }: Choice): Stance
  */
 function jump(scene: Scene, stance: Stance, newest: HeldGeneration): Step | undefined {
   const { others, target, possible, now } = scene;
-  if (others.some((record) => stance.held.some((one) => lists(record, one)))) return undefined;
+  const accompanied = others.some((record) => stance.held.some((one) => lists(record, one)));
+  if (accompanied && !isAstray(scene, newest)) return undefined;
   const { goal, problems } = companyOf(scene, newest.driver);
   // Whom it cannot follow it does not step after either.
   if (goal === undefined) return problems.length === 0 ? undefined : { stance, problems };
@@ -199,9 +201,11 @@ interface Holding {
 function rotate(scene: Scene, { stance, newest, driver }: Holding): Step {
   const [old] = stance.held;
   if (old === undefined || old === newest) return begin(scene, { stance, newest, driver });
+  if (yields(scene, newest) && scene.others.some((record) => lists(record, old))) {
+    const sending = adding(without(stance.sending, newest.number), old.number);
+    return { stance: change(stance, { held: [old], sending }) };
+  }
   if (stance.sending.includes(old.number)) {
-    if (yields(scene, newest))
-      return { stance: change(stance, { held: [old], sending: without(stance.sending, newest.number) }) };
     const waiting = onOld(scene, old, newest);
     if (waiting.length > 0) return { stance, waiting };
     return { stance: change(stance, { sending: without(stance.sending, old.number) }) };

@@ -90,6 +90,16 @@ const MOVES: readonly Row[] = [
     'hold 7; send 7',
   ],
   [
+    'also when nothing is sent on the old one any more, as by one that is new',
+    {
+      target: { ...to8, generation: 9 },
+      stance: stanceOf([7, 8], [0, 8]),
+      records: [2, 3, 4].map((i) => record(i, { held: [7, esp(8)] })),
+      statuses: new Map(),
+    },
+    'hold 7; send 7',
+  ],
+  [
     'of two it is the one without IPsec',
     {
       target: { ...to8, generation: 9 },
@@ -171,6 +181,14 @@ const KEYS: readonly Row[] = [
       possible: new Map([['jump 7', NOW - JUMP_BACK_AFTER]]),
     },
     'hold 7 esp; send 0,7; clear 1',
+  ],
+  [
+    'also when others did not hear of it either',
+    {
+      target: { ...to8, generation: 7 },
+      records: [record(2, { held: [esp(7)] }), record(3, { held: [7] })],
+    },
+    'hold 7; send 7; in 60',
   ],
   [
     'and not away from it',
@@ -297,6 +315,29 @@ describe('lifecycle, from driver to driver', () => {
             [[7, after]],
           );
       }),
+    ));
+
+  it('off and on again with another driver, of which only some hear', () =>
+    fc.assert(
+      fc.property(
+        fc.subarray([0, 1, 2, 3]),
+        fc.array(fc.nat(3), { maxLength: 30 }),
+        fc.boolean(),
+        (hear, order, strict) => {
+          const first = { ...target, mode: strict ? ('strict' as const) : target.mode };
+          const cluster = clusterOf(4, first);
+          settle(cluster);
+          for (const [i, member] of cluster.members.entries())
+            if (hear.includes(i)) member.target = { ...target, encryption: 'none' };
+          for (const i of order) cluster.step(i);
+          for (const member of cluster.members) member.target = { ...first, encryption: 'ipsec' };
+          settle(cluster);
+          cluster.now += 2 * JUMP_BACK_AFTER;
+          settle(cluster);
+          const ends = new Set(cluster.members.map(({ stance }) => stance?.held[0]?.driver));
+          assert.equal(ends.size, 1);
+        },
+      ),
     ));
 
   it('with one that cannot, all others hold both, send to it on the old, and it is named', () => {

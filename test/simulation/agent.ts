@@ -71,9 +71,10 @@ export class SimulatedAgent {
         await this.#io(1, 8);
       },
       wait: () => this.#io(1, 3),
-      publicKey: (generation) => {
-        const key = keyring.get(generation, 'wireguard');
-        if (key === undefined) throw new Error(`${machine.name} has no key of generation ${generation}`);
+      publicKey: ({ generation, driver }) => {
+        const key = keyring.get(generation, driver);
+        if (key === undefined)
+          throw new Error(`${machine.name} has no key of generation ${generation} (${driver})`);
         return key.publicKey;
       },
     });

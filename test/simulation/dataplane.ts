@@ -16,7 +16,7 @@ export interface ModelOptions {
   /** Resolves after a step; never when the agent was killed meanwhile. */
   readonly step: () => Promise<void>;
   readonly wait: () => Promise<void>;
-  readonly publicKey: (generation: number) => PublicKey;
+  readonly publicKey: (device: Pick<DevicePlan, 'generation' | 'driver'>) => PublicKey;
 }
 
 export class ModelDataplane implements Dataplane {
@@ -67,13 +67,15 @@ export class ModelDataplane implements Dataplane {
   watch(): void {}
   close = async () => {};
 
-  #device({ name, generation }: DevicePlan): void {
-    const { kernel, publicKey } = this.#options;
+  #device(wanted: DevicePlan): void {
+    const { name, generation, driver } = wanted;
+    const { kernel } = this.#options;
     const known = kernel.devices.get(name);
-    if (known?.generation !== generation) {
+    const publicKey = this.#options.publicKey(wanted);
+    if (known?.generation !== generation || known.driver !== driver) {
       kernel.deleteDevice(name);
-      kernel.devices.set(name, { name, generation, publicKey: publicKey(generation), peers: new Map() });
-    } else if (known.publicKey !== publicKey(generation)) kernel.rekeyed(known, publicKey(generation));
+      kernel.devices.set(name, { name, generation, driver, publicKey, peers: new Map() });
+    } else if (known.publicKey !== publicKey) kernel.rekeyed(known, publicKey);
     this.#silences.delete(name);
   }
 
@@ -85,9 +87,11 @@ export class ModelDataplane implements Dataplane {
       const link = links.find((one) => one.device === wanted.name);
       if (link === undefined) continue;
       const newest = link === links.at(-1);
-      const keepalive = newest && provoked?.has(node) ? PROVOKING_KEEPALIVE : wanted.keepalive;
       const { publicKey } = link;
       const known = device.peers.get(publicKey);
+      const asks =
+        link.driver === 'ipsec' ? known?.lastHandshake === undefined : provoked?.has(node) === true;
+      const keepalive = newest && asks ? PROVOKING_KEEPALIVE : wanted.keepalive;
       if (newest && restart?.includes(node) && known?.lastHandshake === undefined)
         device.peers.delete(publicKey);
       const peer = device.peers.get(publicKey);

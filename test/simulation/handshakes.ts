@@ -87,7 +87,8 @@ export class Handshakes {
     network.carry(this.#kernel, to, () => {
       const theirs = [...to.devices.values()].find(({ publicKey }) => publicKey === peer.publicKey);
       const us = theirs?.peers.get(from);
-      if (theirs === undefined || us === undefined || at <= us.newestInitiation) return;
+      if (theirs === undefined || us === undefined) return;
+      if (theirs.driver === 'wireguard' && at <= us.newestInitiation) return;
       us.newestInitiation = at;
       const session: Session = { born: network.time.now(), initiator: this.#kernel };
       us.next = session;

@@ -122,7 +122,7 @@ export class ModelWorld implements World {
       kernel,
       step: () => this.time.sleep(1 + 7 * this.#network.random()),
       wait: () => this.time.sleep(1),
-      publicKey: (generation) => keyOf(Number(kernel.node.slice(1)), generation, machine.wanted),
+      publicKey: ({ generation }) => keyOf(Number(kernel.node.slice(1)), generation, machine.wanted),
     });
   }
 

@@ -17,6 +17,8 @@ export interface Happening {
 const HARMLESS = [
   'rotate',
   'rotate twice',
+  'other driver',
+  'other driver twice',
   'switch on or off',
   'strict or permissive',
   'kill the agent',
@@ -81,6 +83,12 @@ export async function happen(cluster: Cluster, { kind, node, lasts }: Happening)
   await DEEDS[kind](cluster, cluster.machine(node), lasts);
 }
 
+function move({ api }: Cluster): void {
+  const { encryption, generation } = api.wish;
+  if (encryption === 'none') return;
+  api.say({ encryption: encryption === 'ipsec' ? 'wireguard' : 'ipsec', generation: generation + 1 });
+}
+
 type Deed = (cluster: Cluster, machine: Machine, lasts: number) => void | Promise<void>;
 
 const DEEDS: Readonly<Record<Kind, Deed>> = {
@@ -90,9 +98,18 @@ const DEEDS: Readonly<Record<Kind, Deed>> = {
     await cluster.run(50);
     cluster.api.say({ generation: cluster.api.wish.generation + 1 });
   },
-  'switch on or off': async (cluster) => {
-    const { api } = cluster;
-    if (api.wish.encryption === 'none') api.say({ encryption: 'wireguard', mode: 'permissive' });
+  'other driver': move,
+  'other driver twice': async (cluster) => {
+    move(cluster);
+    await cluster.run(50);
+    move(cluster);
+  },
+  // On again with either at the number that it had, when all is off; else with the one that some still hold.
+  'switch on or off': async (cluster, _machine, lasts) => {
+    const { api, machines } = cluster;
+    const held = machines.flatMap(({ agent }) => agent?.mesher.stance?.held ?? [])[0]?.driver;
+    const either = lasts % 2 === 0 || !cluster.isOff() ? 'wireguard' : 'ipsec';
+    if (api.wish.encryption === 'none') api.say({ encryption: held ?? either, mode: 'permissive' });
     else if (await doorsAreSaid(cluster)) api.say({ encryption: 'none', mode: 'permissive' });
   },
   // As `sheath enable --strict` does it: only when nobody says any more that he sends in clear.

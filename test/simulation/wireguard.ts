@@ -1,6 +1,6 @@
 /** What WireGuard keeps of devices, peers and sessions. */
 import type { PublicKey } from '../../keys/generation.ts';
-import type { DeviceName, Prefix } from '../../mesh/types.ts';
+import type { DeviceName, DevicePlan, Prefix } from '../../mesh/types.ts';
 import type { Kernel } from './kernel.ts';
 import type { Packet } from './network.ts';
 
@@ -43,6 +43,8 @@ export interface Peer {
 export interface Device {
   readonly name: DeviceName;
   readonly generation: number;
+  /** What is modelled is WireGuard: of IPsec, that its handshakes carry no time, and that charon goes on asking by itself. */
+  readonly driver: DevicePlan['driver'];
   publicKey: PublicKey;
   readonly peers: Map<PublicKey, Peer>;
 }
