@@ -66,6 +66,8 @@ export class ChosenDaemon implements Daemon {
   /** The host's socket as it is noted; null: not known. */
   #noted: string | undefined | null = null;
   #starting: Promise<void> | undefined;
+  /** It is not waited for any more. */
+  #late = false;
   #trouble: Trouble | undefined;
   readonly #subscriptions = new Set<Subscription>();
 
@@ -88,7 +90,9 @@ export class ChosenDaemon implements Daemon {
       const daemon = this.#daemon;
       await this.#note();
       this.#starting ??= this.#start(daemon, config);
-      await within(this.#options.patience ?? PATIENCE, this.#starting);
+      await within(this.#options.patience ?? PATIENCE, this.#starting, () => {
+        this.#late = true;
+      });
     });
   }
 
@@ -96,8 +100,11 @@ export class ChosenDaemon implements Daemon {
     try {
       await daemon.ready(config);
       this.#trouble = undefined;
+      // Whoever did not wait is to come again.
+      if (this.#late) this.#past += 1;
     } finally {
       this.#starting = undefined;
+      this.#late = false;
     }
   }
 
@@ -172,11 +179,14 @@ export class ChosenDaemon implements Daemon {
   }
 }
 
-async function within(ms: number, task: Promise<void>): Promise<void> {
+async function within(ms: number, task: Promise<void>, onLate: () => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     const message = `charon does not answer after ${ms / 1000} s; it is waited for`;
-    timer = setTimeout(() => reject(new IpsecError('CHARON_FAILED', message)), ms);
+    timer = setTimeout(() => {
+      onLate();
+      reject(new IpsecError('CHARON_FAILED', message));
+    }, ms);
   });
   try {
     await Promise.race([task, late]);

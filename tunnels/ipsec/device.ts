@@ -45,6 +45,8 @@ export class DeviceState {
   /** What all links depend on, as text. */
   #common = '';
   #epoch: number | undefined;
+  /** The epoch at which charon was in trouble last. */
+  #failedAt: number | undefined;
   #policiesRead = false;
   #trouble: unknown;
   /** It was there, and is not any more. */
@@ -65,8 +67,9 @@ export class DeviceState {
   }
 
   get disturbed(): boolean {
-    // What is known to be in trouble is tried again with every `set`, and asks for none.
-    const another = this.#epoch !== undefined && this.#epoch !== this.#options.daemon.epoch;
+    // What is known to be in trouble is tried again with every `set`, and asks for none before it is another.
+    const known = this.#epoch ?? this.#failedAt;
+    const another = known !== undefined && known !== this.#options.daemon.epoch;
     return another || this.#gone || this.#connections.disturbed || this.#policies.disturbed;
   }
 
@@ -88,6 +91,7 @@ export class DeviceState {
       this.#trouble = undefined;
     } catch (cause) {
       this.#epoch = undefined;
+      this.#failedAt = daemon.epoch;
       this.#trouble = cause;
     }
   }
