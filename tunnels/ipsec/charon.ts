@@ -155,7 +155,7 @@ export class Charon {
 
   #failed(cause: unknown): IpsecError {
     if (codeOf(cause) === 'ENOENT') {
-      const message = `${this.#program} is not there; install strongSwan (on Debian: charon-systemd), or name the socket of a charon that runs`;
+      const message = `${this.#program} is not there; install strongSwan (on Debian: charon-systemd and libstrongswan-standard-plugins), or name the socket of a charon that runs`;
       return new IpsecError('CHARON_MISSING', message, { cause });
     }
     const said = tail(this.#output);

@@ -60,7 +60,7 @@ export const KINDS: Readonly<Record<Protocol, readonly Kind[]>> = {
   esp: ['aead', 'cipher', 'integrity', 'group', 'additional', 'esn'],
 };
 
-export interface ProposalRule {
+interface ProposalRule {
   readonly holds: (kinds: ReadonlySet<Kind>) => boolean;
   /** The same in CEL, given a term for "there is a word of this kind". */
   readonly cel: (has: (kind: Kind) => string) => string;
