@@ -1,6 +1,7 @@
 /** How a charon of our own is started, found and ended; with a stand-in, for what it does is its own tests' matter. */
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +14,15 @@ require('net').createServer((connection) => connection.on('error', () => {})).li
 `;
 
 const config: CharonConfig = { fwmark: 0x1000, ports: { ike: 500, natt: 4500 } };
+
+const listens = (path: string) =>
+  new Promise<boolean>((resolve) => {
+    const connection = connect(path, () => {
+      connection.destroy();
+      resolve(true);
+    });
+    connection.once('error', () => resolve(false));
+  });
 
 describe('a charon of our own', () => {
   let folder: string;
@@ -68,7 +78,8 @@ describe('a charon of our own', () => {
     await charon.ensure(config);
     const first = pid();
     process.kill(first, 'SIGKILL');
-    while (isAlive(first)) await sleep(5);
+    // Its threads end one after the other, and the last of them has the socket.
+    while (isAlive(first) || (await listens(charon.socket))) await sleep(5);
     assert.equal(await charon.ensure(config), 'started');
     assert.ok(isAlive(pid()));
   });
