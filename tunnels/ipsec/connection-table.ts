@@ -8,6 +8,7 @@ import { namePrefix } from './connection.ts';
 import type { Vici } from './daemon.ts';
 import { charonKeyId, privateKeyDer } from './key-encoding.ts';
 import type { Slot, WantedLink } from './link.ts';
+import { SELDOM } from './policy-table.ts';
 import { listConnections } from './security.ts';
 import { listAt } from './vici/message.ts';
 
@@ -36,6 +37,8 @@ export class ConnectionTable {
   /** Names of those that are loaded when nothing else is to be done. */
   readonly #rest = new Set<string>();
   #resting = false;
+  /** How often nothing but names was read. */
+  #passed = 0;
 
   constructor(device: DeviceName) {
     this.#device = device;
@@ -61,12 +64,24 @@ export class ConnectionTable {
     }
   }
 
+  /** What they hold only when there are others than before, and now and then: a list of names costs little. */
   async read(client: Vici, generation: number): Promise<void> {
-    const all = await listConnections(client);
     const own = namePrefix(generation);
+    this.#keys = new Set(listAt(await client.request('get-keys'), 'keys'));
+    const names = listAt(await client.request('get-conns'), 'conns').filter((name) => name.startsWith(own));
+    if (this.#isAsBefore(names) && ++this.#passed < SELDOM) return;
+    this.#passed = 0;
+    const all = await listConnections(client);
     const loaded = [...all].filter(([name]) => name.startsWith(own));
     this.#delta.read(new Map(loaded.map(([name, { child }]) => [name, child])));
-    this.#keys = new Set(listAt(await client.request('get-keys'), 'keys'));
+  }
+
+  #isAsBefore(names: readonly string[]): boolean {
+    return (
+      this.#delta.isRead &&
+      names.length === this.#delta.size &&
+      names.every((name) => this.#delta.actual(name) !== undefined)
+    );
   }
 
   async loadKey(client: Vici, publicKey: PublicKey, privateKey: PrivateKey): Promise<void> {

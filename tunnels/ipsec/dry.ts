@@ -3,7 +3,7 @@ import type { Daemon, Vici } from './daemon.ts';
 import type { Xfrm } from './xfrm/types.ts';
 import { openXfrm } from './xfrm/xfrm.ts';
 
-const READS: ReadonlySet<string> = new Set(['version', 'get-keys']);
+const READS: ReadonlySet<string> = new Set(['version', 'get-keys', 'get-conns']);
 
 /** A charon that is not there is not started: then nothing is loaded. */
 export function dryDaemon(daemon: Daemon): Daemon {
@@ -31,6 +31,7 @@ export function dryXfrm(): Xfrm {
   const xfrm = openXfrm();
   return {
     policies: (isOurs) => xfrm.policies(isOurs),
+    policyCount: () => xfrm.policyCount(),
     states: (isOurs) => xfrm.states(isOurs),
     write: async (writes) => writes.map(() => undefined),
     close: () => xfrm.close(),

@@ -8,6 +8,9 @@ import type { FoundPolicy, Policy, Xfrm } from './xfrm/types.ts';
 /** As the kernel keys it, but for the interface. */
 const keyOf = ({ direction, prefix }: Policy) => `${direction} ${prefix}`;
 
+/** Readings, one of which reads all: what another hand changed in place is found then. */
+export const SELDOM = 6;
+
 interface Wanted extends Policy {
   readonly node: string;
 }
@@ -16,6 +19,10 @@ export class PolicyTable {
   readonly #device: DeviceName;
   readonly #xfrm: Xfrm;
   readonly #delta = new Delta<Wanted, FoundPolicy>(samePolicy);
+
+  /** When all were read, and how often they were not since. */
+  #count: string | undefined;
+  #passed = 0;
 
   constructor(device: DeviceName, xfrm: Xfrm) {
     this.#device = device;
@@ -53,7 +60,12 @@ export class PolicyTable {
     return undefined;
   }
 
+  /** All of them only when there are more or fewer than before, and now and then. */
   async read(id: number): Promise<void> {
+    const count = await this.#xfrm.policyCount();
+    if (count === this.#count && ++this.#passed < SELDOM) return;
+    this.#count = count;
+    this.#passed = 0;
     const found = await this.#xfrm.policies((interfaceId) => interfaceId === id);
     this.#delta.read(new Map(found.map((policy) => [keyOf(policy), policy])));
   }

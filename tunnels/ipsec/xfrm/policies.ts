@@ -48,6 +48,14 @@ export const listPolicies: Encode = (writer) => {
   writer.struct(new Array(ID.SIZE).fill(0));
 };
 
+/** No list: one message, `XFRMA_SPD_INFO` with `struct xfrmu_spdinfo`. */
+export const countPolicies: Encode = (writer) => {
+  writer.begin(XFRM_MSG.GETSPDINFO, 0);
+  writer.struct([], [0]);
+};
+
+export const parseCount = (body: Buffer): string => body.toString('hex');
+
 export const setPolicy =
   (policy: Policy): Encode =>
   (writer) => {

@@ -9,6 +9,7 @@ export const XFRM_MSG = {
   DELPOLICY: 0x14,
   GETPOLICY: 0x15,
   UPDPOLICY: 0x19,
+  GETSPDINFO: 0x25,
 } as const;
 
 export const XFRMA = { ALG_CRYPT: 2, ENCAP: 4, TMPL: 5, ALG_AEAD: 18, IF_ID: 31 } as const;

@@ -51,6 +51,8 @@ export type XfrmWrite =
 export interface Xfrm {
   /** Those of these interfaces. */
   policies(isOurs: (interfaceId: number) => boolean): Promise<FoundPolicy[]>;
+  /** How many there are, of whomever, as text to be compared: costs nothing, where a list costs as much as there are. */
+  policyCount(): Promise<string>;
   /** ESP states of these interfaces that have keys. */
   states(isOurs: (interfaceId: number) => boolean): Promise<State[]>;
   /** Done in order, each for itself; one answer a write, undefined when it succeeded. */

@@ -1,6 +1,6 @@
 /** The one adapter to NETLINK_XFRM. */
 import { type Encode, RequestSocket } from '../../netlink/socket.ts';
-import { listPolicies, parsePolicy, removePolicy, setPolicy } from './policies.ts';
+import { countPolicies, listPolicies, parseCount, parsePolicy, removePolicy, setPolicy } from './policies.ts';
 import { listStates, removeState, takeState } from './states.ts';
 import type { Xfrm, XfrmWrite } from './types.ts';
 
@@ -12,6 +12,7 @@ export function openXfrm(): Xfrm {
 
   return {
     policies: (isOurs) => requests.list(listPolicies, ({ body }) => parsePolicy(body, isOurs)),
+    policyCount: async () => (await requests.list(countPolicies, ({ body }) => parseCount(body))).join(' '),
     states: (isOurs) => requests.list(listStates, ({ body }) => takeState(body, isOurs)),
     write: async (writes) => (writes.length === 0 ? [] : requests.send(writes.map(encodeWrite))),
     close: () => requests.close(),
