@@ -11,7 +11,7 @@ const EIGHTH = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c
 /** y of the eight points whose order divides 8: for these, signatures can be made that are valid whatever is signed. */
 const LOW_ORDER: ReadonlySet<bigint> = new Set([0n, 1n, P - 1n, EIGHTH, P - EIGHTH]);
 
-export type KeyFlaw = 'of low order' | 'no point of Ed25519';
+type KeyFlaw = 'of low order' | 'no point of Ed25519';
 
 /** Why nobody has the private key of it, or everybody; undefined: nothing is wrong with it. */
 export function flawOf(key: PublicKey): KeyFlaw | undefined {

@@ -1,6 +1,6 @@
 /** Which charon is asked, when the configuration names another; and one that does not answer. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -94,6 +94,18 @@ describe('the charon that is asked', () => {
     while (daemon.epoch === epoch) await sleep(5);
     await daemon.ready(config);
     assert.equal(await daemon.alive(), true);
+  });
+
+  it("one of our own, even one that hangs, makes room for the host's", async () => {
+    vici = undefined;
+    writeFileSync(join(folder, 'nowhere'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o700 });
+    await assert.rejects(daemon.ready(config), { code: 'CHARON_FAILED' });
+    const pid = Number.parseInt(readFileSync(join(folder, 'ipsec/charon.pid'), 'utf8'), 10);
+    assert.ok(existsSync(`/proc/${pid}`));
+    vici = hosts[0].path;
+    await daemon.ready(config);
+    assert.equal(await asked(), 'host 0');
+    assert.ok(!existsSync(`/proc/${pid}`) || readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z '));
   });
 
   it('what it refuses, however late, is an answer', async () => {

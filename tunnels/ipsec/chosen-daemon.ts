@@ -51,6 +51,13 @@ interface Choice {
   readonly daemon: Daemon;
 }
 
+interface Start {
+  readonly daemon: Daemon;
+  readonly done: Promise<void>;
+  /** It is not waited for any more. */
+  late: boolean;
+}
+
 interface Trouble {
   readonly error: unknown;
   /** By `steady`. */
@@ -65,9 +72,7 @@ export class ChosenDaemon implements Daemon {
   #past = 0;
   /** The host's socket as it is noted; null: not known. */
   #noted: string | undefined | null = null;
-  #starting: Promise<void> | undefined;
-  /** It is not waited for any more. */
-  #late = false;
+  #start: Start | undefined;
   #trouble: Trouble | undefined;
   readonly #subscriptions = new Set<Subscription>();
 
@@ -89,23 +94,29 @@ export class ChosenDaemon implements Daemon {
     await this.#patiently(async () => {
       const daemon = this.#daemon;
       await this.#note();
-      this.#starting ??= this.#start(daemon, config);
-      await within(this.#options.patience ?? PATIENCE, this.#starting, () => {
-        this.#late = true;
+      if (this.#start?.daemon !== daemon) this.#start = this.#begin(daemon, config);
+      const start = this.#start;
+      await within(this.#options.patience ?? PATIENCE, start.done, () => {
+        start.late = true;
       });
     });
   }
 
-  async #start(daemon: Daemon, config: CharonConfig): Promise<void> {
-    try {
-      await daemon.ready(config);
+  #begin(daemon: Daemon, config: CharonConfig): Start {
+    const start: Start = { daemon, done: daemon.ready(config), late: false };
+    const over = (well: boolean) => {
+      if (this.#start !== start) return;
+      this.#start = undefined;
+      if (!well) return;
       this.#trouble = undefined;
       // Whoever did not wait is to come again.
-      if (this.#late) this.#past += 1;
-    } finally {
-      this.#starting = undefined;
-      this.#late = false;
-    }
+      if (start.late) this.#past += 1;
+    };
+    start.done.then(
+      () => over(true),
+      () => over(false),
+    );
+    return start;
   }
 
   async alive(): Promise<boolean> {
