@@ -20,6 +20,9 @@ export function sh(script: string): string {
   return execFileSync('sh', ['-c', script], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
+/** Milliseconds. */
+const START = 30_000;
+
 export class Machine {
   readonly number: number;
   readonly name: string;
@@ -64,8 +67,17 @@ export class Machine {
     });
   }
 
-  set(shape: IpsecShape): Promise<Report> {
-    return this.#ask('set', shape);
+  /** Again while charon is only waited for, which on a busy machine takes long to start. */
+  async set(shape: IpsecShape): Promise<Report> {
+    const changes: Change[] = [];
+    for (const deadline = performance.now() + START; ; ) {
+      const report = await this.#ask<Report>('set', shape);
+      changes.push(...report.changes);
+      const starting =
+        report.errors.length > 0 && report.errors.every(({ code }) => code === 'CHARON_FAILED');
+      if (!starting || performance.now() > deadline) return { ...report, changes };
+      await sleep(500);
+    }
   }
 
   preview(shape: IpsecShape): Promise<Change[]> {
@@ -84,8 +96,10 @@ export class Machine {
   /** As a crash of the agent: what it left goes on. */
   async kill(): Promise<void> {
     const child = this.#process;
-    const ended = new Promise((resolve) => child?.once('exit', resolve));
-    child?.kill('SIGKILL');
+    this.#process = undefined;
+    if (child === undefined) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
     await ended;
     this.#waiting.clear();
   }
