@@ -14,8 +14,8 @@ import type { State, Xfrm } from './xfrm/types.ts';
 const LOOK = { soonest: 500, latest: 10_000 } as const;
 /** Milliseconds after which charon is asked for all its SAs also when the kernel's states are the same, and it told of nothing. */
 const LISTING = 60_000;
-/** Share of the time, one in so many, that listing may take while much happens: it costs charon as much as there are SAs. */
-const SHARE = 20;
+/** After a list nothing is listed for so many times as long as it took, which is as long as there are SAs; and milliseconds of that at most. */
+const REST = { times: 4, most: 1_000 } as const;
 /** Links that are asked for one by one; more are not worth it. */
 const FEW = { count: 8, share: 16 } as const;
 /** Milliseconds after charon told of a session: several come together. */
@@ -177,7 +177,7 @@ export class Keeper {
       this.#listing = { due: began + Math.min(LISTING, soonest), epoch: daemon.epoch };
     }
     this.#pause = Math.min(this.#pause, this.#listing.due - steady());
-    this.#rest = steady() + SHARE * (steady() - began);
+    this.#rest = steady() + Math.min(REST.times * (steady() - began), REST.most);
     const sas = Map.groupBy(listed, ({ name }) => name);
     const of = ({ connection }: Slot) => sas.get(connection.name) ?? [];
     return new Map(busy.map((link) => [link, [of(link.slots[0]), of(link.slots[1])]]));
