@@ -59,6 +59,7 @@ function createGauges(registers: Registry[]) {
       'state',
     ]),
     generation: gauge('sheath_mesh_generation', 'The newest generation that all encrypted nodes send on'),
+    driver: gauge('sheath_mesh_driver_info', 'What that generation is made with', ['driver']),
     rotation: gauge('sheath_mesh_rotation_nodes', 'Nodes of the rotation under way, by what they did', [
       'step',
     ]),
@@ -70,12 +71,13 @@ function fill(gauges: Gauges, { version, leading, status }: ControllerView): voi
   gauges.build.set({ version }, 1);
   gauges.leader.set(leading ? 1 : 0);
   if (status === undefined) return;
-  const { nodes, rotation, generation } = status;
+  const { nodes, rotation, generation, driver } = status;
   if (nodes !== undefined) {
     gauges.nodes.set({ state: 'encrypted' }, nodes.encrypted);
     gauges.nodes.set({ state: 'waiting' }, nodes.total - nodes.encrypted);
   }
   if (generation !== undefined) gauges.generation.set(generation);
+  if (driver !== undefined) gauges.driver.set({ driver }, 1);
   if (rotation !== undefined)
     for (const step of ['total', 'published', 'switched', 'withdrawn'] as const)
       gauges.rotation.set({ step }, rotation[step]);
