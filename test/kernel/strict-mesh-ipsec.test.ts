@@ -1,7 +1,4 @@
 // kernel suite: kernels newest, memory 3G, timeout 900
 import { strictSuite } from './strict/suite.ts';
 
-strictSuite({
-  encryption: 'ipsec',
-  hands: ['ip xfrm policy flush', 'ip xfrm state flush'],
-});
+strictSuite({ encryption: 'ipsec' });

@@ -1,7 +1,4 @@
 // kernel suite: kernels newest, memory 3G, timeout 600
 import { strictSuite } from './strict/suite.ts';
 
-strictSuite({
-  encryption: 'wireguard',
-  hands: ['wg set sheath1 peer "$(wg show sheath1 peers | head -1)" remove'],
-});
+strictSuite({ encryption: 'wireguard' });
