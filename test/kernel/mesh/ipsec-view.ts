@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { Keyring } from '../../../keys/keyring.ts';
 import { nodeFolders } from '../../../lab/nodes/folder.ts';
 import { keysFolder } from '../../../operator/agent/folders.ts';
+import { KINDS } from '../rotation/schedule.ts';
 import { answerByCharon, ipsecKeys } from './crowd-ipsec.ts';
 import type { Mesh } from './mesh.ts';
 import type { View } from './view.ts';
 
 export const ipsec: View = {
   encryption: 'ipsec',
+  handshakesTellTime: false,
+  faults: ['charon killed', ...KINDS],
   mtu: 1418,
   publicKey: async (mesh, node) => keyOf(mesh, node).publicKey,
   async privateKeys(mesh, node) {

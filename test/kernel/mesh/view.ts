@@ -1,10 +1,16 @@
 /** What the kernel shows of each driver's links, for suites that are the same for both. Where a peer is meant, the device is `sheath1`. */
+
+import type { FaultKind } from '../rotation/schedule.ts';
 import type { Crowd, KeyPair } from './crowd.ts';
 import type { Held } from './held.ts';
 import type { Mesh } from './mesh.ts';
 
 export interface View {
   readonly encryption: 'wireguard' | 'ipsec';
+  /** Whether who was seen with its clock ahead is refused with it behind. */
+  readonly handshakesTellTime: boolean;
+  /** What can go wrong during a rotation. */
+  readonly faults: readonly FaultKind[];
   /** The MTU that it leaves of an underlay with 1500 bytes, over IPv6. */
   readonly mtu: number;
   /** The key that a node's peers know it by. */

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { KINDS } from '../rotation/schedule.ts';
 import { answerByWireGuard, wireguardKeys } from './crowd-wireguard.ts';
 import type { View } from './view.ts';
 
 export const wireguard: View = {
   encryption: 'wireguard',
+  handshakesTellTime: true,
+  faults: KINDS,
   mtu: 1420,
   publicKey: async (mesh, node) => (await mesh.on(node, 'wg show sheath1 public-key')).trim(),
   privateKeys: async (mesh, node) => [(await mesh.on(node, 'wg show sheath1 private-key')).trim()],

@@ -41,6 +41,9 @@ async function happen(lab: Lab, { kind, node, lasts }: Fault): Promise<void> {
       await killNode(lab, node, 'agent');
       await sleep(lasts);
       return startNode(lab, node);
+    case 'charon killed':
+      // Whoever looks for it starts it anew: it cannot be kept away.
+      return killCharon(lab, node);
     case 'API cut':
       await stopApi(lab);
       await sleep(lasts);
@@ -79,6 +82,14 @@ async function wayToApi(lab: Lab, node: string, isOpen: boolean): Promise<void> 
   await run(['ip', 'netns', 'exec', lab.topology.wire, 'nft', command]);
 }
 
+export async function killCharon(lab: Lab, name: string): Promise<void> {
+  const { run } = nodeFolders(lab, name);
+  await runInNode(lab, name, ['sh', '-c', `kill -9 "$(cut -d' ' -f1 ${run}/ipsec/charon.pid)"`]).catch(
+    // Just now there is none.
+    () => undefined,
+  );
+}
+
 /** Connections stay, and nothing comes: every watch grows stale. */
 async function silence(lab: Lab, lasts: number): Promise<void> {
   const pid = await apiPid(lab);
@@ -98,7 +109,12 @@ export async function livedAhead(lab: Lab, name: string): Promise<number> {
   const then = Date.now() + HOUR;
   const keyring = Keyring.open(keysFolder(state));
   keyring.touch(then);
-  const answers = await Promise.all(keyring.list().map((key) => greetOthers(lab, name, { key, time: then })));
+  const answers = await Promise.all(
+    keyring
+      .list()
+      .filter(({ driver }) => driver === 'wireguard')
+      .map((key) => greetOthers(lab, name, { key, time: then })),
+  );
   return answers.reduce((sum, count) => sum + count, 0);
 }
 

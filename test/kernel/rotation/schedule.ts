@@ -11,8 +11,11 @@ export const KINDS = [
   'node rebooted an hour back',
 ] as const;
 
+/** Besides, with a driver that has one. */
+export type FaultKind = (typeof KINDS)[number] | 'charon killed';
+
 export interface Fault {
-  readonly kind: (typeof KINDS)[number];
+  readonly kind: FaultKind;
   readonly node: string;
   /** Milliseconds after the rotation was asked for. */
   readonly at: number;
@@ -29,6 +32,7 @@ export interface Schedule {
 export interface ScheduleOptions {
   readonly seed: number;
   readonly nodes: readonly string[];
+  readonly kinds: readonly FaultKind[];
   /** Milliseconds that a fault lasts at most. */
   readonly longest: number;
 }
@@ -37,14 +41,14 @@ export interface ScheduleOptions {
 const ROTATION = 10_000;
 const MOST_FAULTS = 3;
 
-export function scheduleOf({ seed, nodes, longest }: ScheduleOptions): Schedule {
+export function scheduleOf({ seed, nodes, kinds, longest }: ScheduleOptions): Schedule {
   const random = seeded(seed);
   // The first numbers of neighbouring seeds are much alike.
   random();
   const whole = (below: number): number => Math.floor(random() * below);
   const faults = Array.from({ length: 1 + whole(MOST_FAULTS) }, (_, at): Fault => {
     // Consecutive seeds begin with consecutive kinds: a few of them have seen every kind.
-    const kind = at === 0 ? KINDS[seed % KINDS.length] : KINDS[whole(KINDS.length)];
+    const kind = at === 0 ? kinds[seed % kinds.length] : kinds[whole(kinds.length)];
     const node = nodes[whole(nodes.length)];
     if (kind === undefined || node === undefined) throw new Error('a schedule needs nodes');
     // Early on, much happens within a second.
