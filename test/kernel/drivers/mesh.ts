@@ -91,7 +91,7 @@ export class DriverMesh {
 export function snapshot(machine: Machine): string {
   const states = machine.on('ip xfrm state').split(/\n(?=src )/);
   // One without an SPI is what the kernel itself waits for, and forgets after half a minute; nobody can remove it.
-  const made = states.filter((state) => !state.includes('spi 0x00000000'));
+  const made = states.filter((state) => state !== '' && !state.includes('spi 0x00000000'));
   const rest = machine.on(`
     ip -o link | sed -E "s/^[0-9]+: //; s/ state .*//"
     ip rule; ip -6 rule
