@@ -1,5 +1,5 @@
 // kernel suite: kernels newest, memory 3G, timeout 900
-import { meshSuite } from './mesh/suite.ts';
 import { ipsec } from './mesh/ipsec-view.ts';
+import { meshSuite } from './mesh/suite.ts';
 
 meshSuite(ipsec);
