@@ -1,4 +1,4 @@
-// kernel suite: kernels ends, memory 2G, timeout 600
+// kernel suite: kernels newest, memory 2G, timeout 600
 /** Sessions that come of age, on a real kernel's ESP, and what charon says against what the kernel has. */
 import assert from 'node:assert/strict';
 import { DEFAULT_IPSEC } from '../../tunnels/ipsec/settings.ts';

@@ -1,4 +1,4 @@
-// kernel suite: kernels ends, memory 1G
+// kernel suite: kernels newest, memory 1G
 /** What the door of strict mode makes of packets that IPsec is about to encrypt: two machines without an agent, a charon each. */
 import assert from 'node:assert/strict';
 import { DEFAULT_IPSEC } from '../../tunnels/ipsec/settings.ts';

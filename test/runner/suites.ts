@@ -21,13 +21,15 @@ export type KernelChoice = 'all' | 'newest' | 'ends';
 const NATIVE_TIMEOUT = 900;
 const KERNEL_TIMEOUT = 600;
 
-/** One suite for each folder below `root/test` with tests of its own, but for `test/kernel`. */
+/** One suite for each folder below `root/test` with tests of its own, but for `test/kernel`. The largest come first: the last would run alone. */
 export function nativeSuites(root: string, files: readonly string[]): Suite[] {
   const byFolder = Map.groupBy(
     testFiles(root, files).filter((file) => !file.startsWith('test/kernel/')),
-    (file) => file.split('/').slice(0, 2).join('/'),
+    (file) => path.dirname(file),
   );
-  return [...byFolder].map(([name, members]) => ({ name, files: members, timeoutSeconds: NATIVE_TIMEOUT }));
+  return [...byFolder]
+    .toSorted(([, a], [, b]) => b.length - a.length)
+    .map(([name, members]) => ({ name, files: members, timeoutSeconds: NATIVE_TIMEOUT }));
 }
 
 /** One suite for each file in `root/test/kernel`. */
