@@ -13,7 +13,7 @@ import { ModelWorld } from '../simulation/model-world.ts';
 import { RealWorld } from './model/real-world.ts';
 
 const SEED = Number(process.env.SHEATH_WALK_SEED ?? Date.now() % 2 ** 31);
-const WALKS = Number(process.env.SHEATH_WALKS ?? 4);
+const WALKS = Number(process.env.SHEATH_WALKS ?? 2);
 
 let stories: readonly Promise<PromiseSettledResult<void>>[] = [];
 

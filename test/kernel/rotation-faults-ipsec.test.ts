@@ -2,4 +2,4 @@
 import { ipsec } from './mesh/ipsec-view.ts';
 import { faultsSuite } from './rotation/faults-suite.ts';
 
-faultsSuite(ipsec, 5);
+faultsSuite(ipsec, 3);

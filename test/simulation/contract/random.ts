@@ -198,7 +198,8 @@ export class Walk {
 const nothing = (): readonly string[] => [];
 
 function pendingOf({ pending, errors }: Report): readonly string[] {
-  return [...pending.map(({ device }) => device), ...errors.map(({ message }) => message)];
+  // In which order the kernel lists them says nothing.
+  return [...pending.map(({ device }) => device).sort(), ...errors.map(({ message }) => message)];
 }
 
 function same(a: View, b: View): boolean {
