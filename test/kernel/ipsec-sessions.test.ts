@@ -96,24 +96,11 @@ describe('IPsec, sessions of some seconds with no agent that replaces them', fun
         assert.match(reason, /^Xfrm(AcquireError|InNoStates)$/);
   });
 
-  it('an agent that comes again goes on with what it finds, and replaces it', async () => {
+  it('an agent that comes again goes on with what it finds', async () => {
     for (const machine of machines.all) machine.start();
     for (const machine of machines.all) {
       const { changes, errors } = await machine.set(shapeOf(machine.number));
       assert.deepEqual([changes, errors], [[], []]);
     }
-    const log = machines.at(0).log();
-    // What is in the other slot goes first, when it has been silent, while both charons still rekey.
-    await eventually(
-      () =>
-        assert.match(machines.at(0).log().slice(log.length), /IKE_SA sheath-7-[ab]-n2\[\d+\] established/),
-      90,
-    );
-    const before = machines.all.map((machine) => machine.refusals());
-    assert.deepEqual(await during([[1, '10.244.2.2']], 15), [0]);
-    assert.deepEqual(
-      machines.all.map((machine) => machine.refusals()),
-      before,
-    );
   });
 });
