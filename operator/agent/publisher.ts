@@ -6,7 +6,7 @@ import { ANNOTATIONS } from '../../mesh/annotations.ts';
 import { type Clock, remaining } from '../clock.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { KubeError } from '../kube/errors.ts';
-import { type NodeMetadata, nodePath, parseNodeMetadata } from '../kube/node.ts';
+import { applied, type NodeMetadata, nodePath, parseNodeMetadata } from '../kube/node.ts';
 import type { OwnNodeView } from '../records/source.ts';
 import type { PublishStatus } from '../status.ts';
 import { type Crowd, WriteShare } from './write-share.ts';
@@ -109,13 +109,9 @@ export class Publisher {
       changes,
     }: { node: string; uid: string; wanted: Readonly<Record<string, string>>; changes: AnnotationChanges },
   ): Promise<NodeMetadata> {
-    const object = (annotations: object) => ({
-      apiVersion: 'v1',
-      kind: 'Node',
-      metadata: { name: node, uid, annotations },
-    });
+    const object = applied({ name: node, uid, annotations: wanted });
     const options = { fieldManager: FIELD_MANAGER, force: true, metadataOnly: true };
-    let answer = parseNodeMetadata(await client.apply(nodePath(node), object(wanted), options));
+    let answer = parseNodeMetadata(await client.apply(nodePath(node), object, options));
     // An annotation that another manager wrote too survives our not naming it: taken, then dropped, it is gone.
     const foreign = Object.keys(changes).filter(
       (key) => changes[key] === null && answer?.annotations[key] !== undefined,

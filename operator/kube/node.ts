@@ -24,6 +24,23 @@ export interface NodeMetadata {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
+/**
+ * The object to apply for these annotations. Where there are none they are not named: whoever applied an empty map would hold
+ * it, and stay among the `managedFields` of a Node that he has left.
+ */
+export function applied({
+  annotations,
+  ...metadata
+}: {
+  readonly name: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly annotations: Readonly<Record<string, string>>;
+}): object {
+  const named = Object.keys(annotations).length === 0 ? {} : { annotations };
+  return { apiVersion: 'v1', kind: 'Node', metadata: { ...metadata, ...named } };
+}
+
 /** The labels of an object, of which metadata is enough. */
 export function labelsOf(object: unknown): Readonly<Record<string, string>> {
   const { labels } = (object as { metadata?: { labels?: unknown } } | null)?.metadata ?? {};

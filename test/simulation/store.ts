@@ -33,11 +33,16 @@ export interface Patch {
   readonly annotations?: Annotations | undefined;
 }
 
+/** By manager: the annotations that it holds. */
+type Owned = Map<string, ReadonlySet<string>>;
+
+/** The manager that a first apply gives everything that nobody held. */
+const BEFORE_FIRST_APPLY = 'before-first-apply';
+
 export class Store {
   readonly #now: () => number;
   readonly #objects = new Map<string, Stored>();
-  /** By object, by manager: the annotations that it holds. */
-  readonly #owned = new Map<string, Map<string, ReadonlySet<string>>>();
+  readonly #owned = new Map<string, Owned>();
   #changes: Change[] = [];
   #version = 1;
   #forgotten = 0;
@@ -123,8 +128,9 @@ export class Store {
     const keys = changed.map(([key]) => key);
     const set = changed.filter(([, value]) => value !== null).map(([key]) => key);
     const owned = this.#ownedOf(collection, name);
+    const tracked = isTracked(owned);
     for (const [manager, held] of owned) owned.set(manager, without(held, keys));
-    owned.set('merge', new Set([...(owned.get('merge') ?? []), ...set]));
+    if (tracked) owned.set('merge', new Set([...(owned.get('merge') ?? []), ...set]));
     if (changed.length === 0) return object;
     return this.#annotate(collection, object, { ...annotations, ...Object.fromEntries(changed) });
   }
@@ -137,6 +143,7 @@ export class Store {
     const object = this.#expected(collection, name, patch);
     const owned = this.#ownedOf(collection, name);
     const before = heldBy(owned);
+    if (!isTracked(owned)) owned.set(BEFORE_FIRST_APPLY, new Set(Object.keys(object.metadata.annotations)));
     const wanted = patch.annotations ?? {};
     const { annotations } = object.metadata;
     const dropped = without(owned.get(manager) ?? new Set(), Object.keys(wanted));
@@ -188,20 +195,27 @@ export class Store {
     this.onChange();
   }
 
-  #ownedOf(collection: string, name: string): Map<string, ReadonlySet<string>> {
+  #ownedOf(collection: string, name: string): Owned {
     const path = `${collection}/${name}`;
-    const owned = this.#owned.get(path) ?? new Map<string, ReadonlySet<string>>();
+    const owned = this.#owned.get(path) ?? new Map();
     this.#owned.set(path, owned);
     return owned;
   }
+}
+
+/** Nobody's writes are written down until somebody applies. */
+function isTracked(owned: Owned): boolean {
+  return owned.has(BEFORE_FIRST_APPLY) || [...owned.values()].some((keys) => keys.size > 0);
 }
 
 function without(keys: ReadonlySet<string>, gone: readonly string[]): ReadonlySet<string> {
   return new Set([...keys].filter((key) => !gone.includes(key)));
 }
 
-function heldBy(owned: ReadonlyMap<string, ReadonlySet<string>>): string {
-  return JSON.stringify([...owned].map(([manager, keys]) => [manager, [...keys].sort()]).sort());
+/** Whoever holds nothing is not written down, but for the one of before the first. */
+function heldBy(owned: Owned): string {
+  const holders = [...owned].filter(([manager, keys]) => keys.size > 0 || manager === BEFORE_FIRST_APPLY);
+  return JSON.stringify(holders.map(([manager, keys]) => [manager, [...keys].sort()]).sort());
 }
 
 function valuesOf(annotations: Annotations): Readonly<Record<string, string>> {

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import type { KubeClient, WatchEvent } from '../../../operator/kube/client.ts';
 import { KubeError } from '../../../operator/kube/errors.ts';
-import { NODES, type NodeMetadata, nodePath, parseNodeMetadata } from '../../../operator/kube/node.ts';
+import {
+  applied,
+  NODES,
+  type NodeMetadata,
+  nodePath,
+  parseNodeMetadata,
+} from '../../../operator/kube/node.ts';
 
 export interface ApiWorld {
   readonly client: KubeClient;
@@ -19,6 +25,8 @@ export interface Asked {
   readonly resourceVersion?: string;
 }
 
+type Applied = Parameters<typeof applied>[0];
+
 export const A = 'sheath.dev/a';
 export const B = 'sheath.dev/b';
 export const C = 'sheath.dev/c';
@@ -34,9 +42,9 @@ export class Nodes {
     parsed(await this.client.create(NODES, body({ name })));
   delete = (name: string): Promise<unknown> => this.client.delete(nodePath(name));
   get = async (name: string): Promise<NodeMetadata> => parsed(await this.client.get(nodePath(name)));
-  apply = async (asked: Asked, fieldManager = 'sheath-agent'): Promise<NodeMetadata> =>
+  apply = async (asked: Applied, fieldManager = 'sheath-agent'): Promise<NodeMetadata> =>
     parsed(
-      await this.client.apply(nodePath(asked.name), body(asked), {
+      await this.client.apply(nodePath(asked.name), applied(asked), {
         fieldManager,
         force: true,
         metadataOnly: true,

@@ -15,18 +15,10 @@ export interface Write {
 
 const values = fc.constantFrom('1', '2');
 
-/**
- * Applied is something always: what a real server writes down of a manager that names nothing, and until when, is intricate, and
- * no agent asks for it twice.
- */
-const named = fc
-  .dictionary(fc.constantFrom(A, B, C), fc.oneof(values, values, fc.constant(null)))
-  .map((annotations) => ({ [A]: '1', ...annotations }));
-
 export const writes: fc.Arbitrary<readonly Write[]> = fc.array(
   fc.record({
     verb: fc.constantFrom('create', 'delete', 'apply', 'apply', 'apply', 'merge', 'merge'),
-    annotations: named,
+    annotations: fc.dictionary(fc.constantFrom(A, B, C), fc.oneof(values, values, fc.constant(null))),
     manager: fc.constantFrom('sheath-agent', 'another'),
     uid: fc.constantFrom('absent', 'its own', 'its own', 'a former'),
     resourceVersion: fc.constantFrom('absent', 'absent', 'its own', 'a former'),
@@ -79,15 +71,15 @@ class Server {
     if (verb === 'delete') return this.#nodes.delete(NAME);
     const of = { absent: undefined, 'its own': this.#now, 'a former': this.#former };
     const [uid, resourceVersion] = [of[write.uid]?.uid, of[write.resourceVersion]?.resourceVersion];
-    const set = Object.entries(write.annotations).filter(([, value]) => verb === 'merge' || value !== null);
-    if (set.length === 0) set.push([B, '1']);
     const asked = {
       name: NAME,
-      annotations: Object.fromEntries(set),
       ...(uid === undefined ? {} : { uid }),
       ...(resourceVersion === undefined ? {} : { resourceVersion }),
     };
-    return verb === 'apply' ? this.#nodes.apply(asked, manager) : this.#nodes.merge(asked);
+    const { annotations } = write;
+    if (verb === 'merge') return this.#nodes.merge({ ...asked, annotations });
+    const named = Object.entries(annotations).filter((entry): entry is [string, string] => entry[1] !== null);
+    return this.#nodes.apply({ ...asked, annotations: Object.fromEntries(named) }, manager);
   }
 }
 
