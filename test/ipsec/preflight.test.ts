@@ -142,7 +142,7 @@ describe('preflight of IPsec', function () {
       const old = await hostWith('5.9.8', KNOWN);
       assert.deepEqual(await look({ config: { vici: old } }), []);
       assert.deepEqual(await look({ config: { vici: old, ...PROFILES['post-quantum'] } }), [
-        'charon 5.9.8 does not know ke1_mlkem768; install strongSwan 6 with its plugin ml, or choose another profile with --ipsec-profile',
+        'charon 5.9.8 does not know ke1_mlkem768; install strongSwan 6 with ML-KEM (its plugin ml, or OpenSSL 3.5), or choose another profile with --ipsec-profile',
       ]);
       server?.close();
       const { dh, ...others } = KNOWN;

@@ -129,7 +129,7 @@ function unknownTo({ version, algorithms }: CharonFacts, config: IpsecConfig): s
     ...(postQuantum.length === 0
       ? []
       : [
-          `charon ${version} does not know ${namesOf(postQuantum)}; install strongSwan 6 with its plugin ml, or choose another profile with --ipsec-profile`,
+          `charon ${version} does not know ${namesOf(postQuantum)}; install strongSwan 6 with ML-KEM (its plugin ml, or OpenSSL 3.5), or choose another profile with --ipsec-profile`,
         ]),
     ...(others.length === 0
       ? []
