@@ -4,6 +4,7 @@ import { Devices } from './devices/devices.ts';
 import type { TunnelDriver } from './driver.ts';
 import { combineDrivers } from './drivers.ts';
 import { dryNetlink, dryWireGuard } from './dry.ts';
+import { BootDoor } from './firewall/boot.ts';
 import { Firewall } from './firewall/firewall.ts';
 import { Keep } from './firewall/keep.ts';
 import { createNft } from './firewall/nft.ts';
@@ -66,6 +67,7 @@ export function createParts(options: DataplaneOptions, { dry = false } = {}): Pa
       kernel,
       nft: createNft({ run, nft: options.nft ?? 'nft', dry }),
       keep: new Keep(() => (dry ? dryNftShell : startNftShell(options.nft ?? 'nft'))),
+      boot: new BootDoor(options.stateDir, { dry }),
       nftables: openNftables(),
       stateDir: options.stateDir,
       now,

@@ -3,7 +3,9 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { kernelFolder } from '../../operator/agent/folders.ts';
 import type { Spec } from '../../operator/config/schema.ts';
+import { BOOT_DOOR } from '../../tunnels/firewall/boot.ts';
 import { apiTarget } from '../api-client.ts';
 import { LabError } from '../errors.ts';
 import { run } from '../processes.ts';
@@ -16,6 +18,7 @@ import {
   LABS_FOLDER,
   type Lab,
   type LabSpec,
+  nodeFolders,
   openLab,
   removeFolder,
   writeSpec,
@@ -204,9 +207,18 @@ export async function startNode(lab: Lab, name: string): Promise<void> {
   const node = nodeNamed(lab, name);
   const namespaces = await run(['ip', 'netns', 'list']);
   const there = namespaces.split('\n').some((line) => line.split(' ')[0] === node.netns);
-  if (!there) await createNodeNetwork(lab.topology, node);
+  if (!there) await bootNode(lab, name);
   await startAgent(lab, node);
 }
+
+/** A node that is off is on, with its network and its pods; no agent yet. */
+export async function bootNode(lab: Lab, name: string): Promise<void> {
+  await createNodeNetwork(lab.topology, nodeNamed(lab, name), doorAtBoot(lab, name));
+}
+
+/** What a node's disk has for nft(8) to load when it boots. */
+export const doorAtBoot = (lab: Lab, name: string): string =>
+  join(kernelFolder(nodeFolders(lab, name).state), BOOT_DOOR);
 
 /** Runs a command inside a node and returns its standard output. Throws `CommandError`. */
 export function runInNode(lab: Lab, name: string, command: readonly string[]): Promise<string> {

@@ -1,6 +1,7 @@
 /** Namespaces, cables and routes of a lab, by ip(8) in batches. */
 
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { CommandError, run } from '../processes.ts';
@@ -20,12 +21,15 @@ export async function createUnderlay(lab: Topology): Promise<void> {
   ]);
 }
 
-/** The node, its cable to the underlay, its pods, and its routes to the other nodes' pods. */
-export async function createNodeNetwork(lab: Topology, node: LabNode): Promise<void> {
-  await Promise.all([
-    addNamespace(node.netns, ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']),
-    ...node.pods.map((pod) => addNamespace(pod.netns, [])),
-  ]);
+/**
+ * The node, its cable to the underlay, its pods, and its routes to the other nodes' pods.
+ * @param door what its disk has for nft(8) to load before all that (`deploy/sheath-door.service`)
+ */
+export async function createNodeNetwork(lab: Topology, node: LabNode, door?: string): Promise<void> {
+  await addNamespace(node.netns, ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
+  if (door !== undefined && existsSync(door))
+    await run(['ip', 'netns', 'exec', node.netns, 'nft', '-j', '-f', door]);
+  await Promise.all(node.pods.map((pod) => addNamespace(pod.netns, [])));
   await batch(lab.wire, [
     // A node that comes back after a power cut has the network card it had: nobody's neighbour cache is wrong about it.
     `link add ${node.name} type veth peer name eth0 address ${cardOf(node)} netns ${node.netns}`,

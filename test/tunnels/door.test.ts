@@ -17,6 +17,11 @@ describe('strict mode and what is before it', () => {
     runInNamespace({ file: 'order.ts', userspace: true });
   });
 
+  it('what is kept for the next boot', function () {
+    this.timeout(60_000);
+    runInNamespace({ file: 'boot.ts', userspace: true });
+  });
+
   it('what a machine is told before it joins', function () {
     this.timeout(60_000);
     runInNamespace({ file: 'preflight.ts', userspace: true });

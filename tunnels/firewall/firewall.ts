@@ -11,6 +11,7 @@ import type { Change, DoorReport } from '../dataplane.ts';
 import { underlayLinks } from '../devices/mtu.ts';
 import { change, DataplaneFailure, type Outcome, refused } from '../failure.ts';
 import type { Kernel } from '../kernel.ts';
+import type { BootDoor } from './boot.ts';
 import { Counts } from './counts.ts';
 import type { Table } from './json.ts';
 import type { Keep } from './keep.ts';
@@ -23,6 +24,7 @@ export interface FirewallOptions extends KnownTablesOptions {
   readonly kernel: Kernel;
   readonly nft: Nft;
   readonly keep: Keep;
+  readonly boot: BootDoor;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
@@ -65,6 +67,7 @@ export class Firewall {
       await this.#refresh();
       if (this.#known.found.has(GUARD)) await this.#make(tablesOf(plan), outcome);
       await this.#options.keep.remove();
+      await this.#setBoot([]);
     });
   }
 
@@ -114,10 +117,25 @@ export class Firewall {
   }
 
   async #lock(plan: MeshPlan, outcome: Outcome): Promise<void> {
+    let made: readonly Table[] = [];
     await this.#attempt(outcome, async () => {
       const outside = await this.#outside(plan);
-      await this.#make(tablesOf(plan, outside), outcome);
+      const tables = tablesOf(plan, outside);
+      await this.#make(tables, outcome);
+      made = tables;
       await this.#setKeep(keepOf(plan, outside));
+    });
+    // What the kernel refused would be refused at boot too, and without the keep this is the door all the same.
+    if (made.length > 0) await this.#attempt(outcome, () => this.#setBoot(made));
+  }
+
+  async #setBoot(tables: readonly Table[]): Promise<void> {
+    await this.#options.boot.set(tables).catch((cause: unknown) => {
+      throw new DataplaneFailure({
+        part: 'firewall',
+        code: 'BOOT_DOOR_UNWRITTEN',
+        message: `what this machine is to load when it boots cannot be kept: ${String(cause)}; make its folder writable`,
+      });
     });
   }
 

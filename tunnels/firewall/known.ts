@@ -64,9 +64,19 @@ export class KnownTables {
       this.#loaded ??= await readLoaded(stateDir);
       this.#found = await this.#read();
       this.#generation = generation;
-      if (first) for (const name of this.#found.keys()) if (this.#loaded.has(name)) this.settled.add(name);
+      if (first) this.#recognize(this.#loaded);
     }
     if (this.disturbed.length === 0) this.#undisturbedAt = steady();
+  }
+
+  /** What was there before we were: ours, and untouched where it says the same, whoever loaded it (at boot, `boot.ts`). */
+  #recognize(loaded: LoadedTables): void {
+    const same = [...this.#found].flatMap(([name, { content, fingerprint }]) => {
+      const known = loaded.get(name);
+      if (known !== undefined) this.settled.add(name);
+      return known?.content === content ? [[name, { ...known, fingerprint }] as const] : [];
+    });
+    this.#loaded = new Map([...loaded, ...same]);
   }
 
   /** They were loaded just now. */
@@ -74,7 +84,7 @@ export class KnownTables {
     const { nftables, stateDir, dry, steady } = this.#options;
     const digest = (name: string) => digests.get(name) ?? '';
     if (dry === true) {
-      const imagined = { chains: [], sets: [], asleep: false, fingerprint: 'imagined' };
+      const imagined = { chains: [], sets: [], asleep: false, fingerprint: 'imagined', content: 'imagined' };
       this.#found = new Map(wanted.map(({ name }) => [name, imagined]));
       this.#loaded = new Map(wanted.map(({ name }) => [name, { ...imagined, digest: digest(name) }]));
       return;
@@ -84,9 +94,9 @@ export class KnownTables {
     this.#generation = generation;
     this.#undisturbedAt = steady();
     this.#loaded = new Map(
-      [...this.#found].map(([name, { fingerprint, chains }]) => [
+      [...this.#found].map(([name, { fingerprint, content, chains }]) => [
         name,
-        { digest: digest(name), fingerprint, chains },
+        { digest: digest(name), fingerprint, content, chains },
       ]),
     );
     await writeLoaded(stateDir, this.#loaded);

@@ -8,6 +8,8 @@ export interface LoadedTable {
   readonly digest: string;
   /** As the kernel had it then. */
   readonly fingerprint: string;
+  /** The same, but for what the kernel counts up. */
+  readonly content: string;
   /** Names of its chains: nobody can ask the kernel for those that have no rule, and they are in the fingerprint. */
   readonly chains: readonly string[];
 }
@@ -45,6 +47,8 @@ function isLoaded(value: unknown): value is LoadedTable {
     typeof value.digest === 'string' &&
     'fingerprint' in value &&
     typeof value.fingerprint === 'string' &&
+    'content' in value &&
+    typeof value.content === 'string' &&
     'chains' in value &&
     Array.isArray(value.chains) &&
     value.chains.every((chain) => typeof chain === 'string')

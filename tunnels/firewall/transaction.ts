@@ -12,7 +12,7 @@ const FAMILY = 'inet';
  */
 export function loading(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
   if (found?.asleep === true) return loadingAnew(table, found, counted);
-  return [{ add: { table: { family: FAMILY, name: table.name } } }, ...filling(table, found, counted)];
+  return [creation(table.name), ...filling(table, found, counted)];
 }
 
 /** Of a table that is there. */
@@ -56,6 +56,11 @@ export function filling(
  */
 export function loadingAnew(table: Table, found: FoundTable | undefined, counted: Counted): Command[] {
   return [...(found === undefined ? [] : [removal(table.name)]), ...loading(table, undefined, counted)];
+}
+
+/** Nothing where it is there. */
+export function creation(name: string): Command {
+  return { add: { table: { family: FAMILY, name } } };
 }
 
 export function removal(name: string): Command {

@@ -24,12 +24,12 @@ const GET = {
   OBJECT: message(19),
 } as const;
 
-const TABLE = { NAME: 1, FLAGS: 2 } as const;
+const TABLE = { NAME: 1, FLAGS: 2, HANDLE: 4 } as const;
 /** NFT_TABLE_F_DORMANT */
 const DORMANT = 1;
-const CHAIN = { TABLE: 1, NAME: 3 } as const;
-const RULE = { TABLE: 1, CHAIN: 2 } as const;
-const SET = { TABLE: 1, NAME: 2 } as const;
+const CHAIN = { TABLE: 1, HANDLE: 2, NAME: 3 } as const;
+const RULE = { TABLE: 1, CHAIN: 2, HANDLE: 3, POSITION: 6 } as const;
+const SET = { TABLE: 1, NAME: 2, HANDLE: 16 } as const;
 const ELEMENTS = { TABLE: 1, SET: 2, LIST: 3 } as const;
 const ELEMENT = 1;
 const OBJECT = { TABLE: 1, NAME: 2, TYPE: 3, DATA: 4 } as const;
@@ -45,6 +45,8 @@ export interface FoundTable {
   readonly asleep: boolean;
   /** Of everything in it but counters: another when anything was changed, also to the same words. */
   readonly fingerprint: string;
+  /** Of its words alone: the same when the same was loaded again. */
+  readonly content: string;
 }
 
 /** Packets by the counter's name. */
@@ -113,11 +115,18 @@ export function openNftables(): Nftables {
         const [one] = (await unlessAbsent(ask(chainRequest(name, chain)))) ?? [];
         if (one !== undefined) chains.set(chain, one);
       }
-      const hash = createHash('sha256');
-      for (const { body } of [...found, ...chains.values(), ...sets, ...rules])
-        hash.update(body.subarray(NFGENMSG));
       const setNames = namesOf(sets, SET.NAME);
-      for (const set of setNames) hash.update(JSON.stringify([set, await elements(name, set)]));
+      const held: string[] = [];
+      for (const set of setNames) held.push(JSON.stringify([set, await elements(name, set)]));
+      const all = [...found, ...chains.values(), ...sets, ...rules].map(({ body }) =>
+        body.subarray(NFGENMSG),
+      );
+      const words = [
+        ...found.map(without(TABLE.HANDLE)),
+        ...[...chains.values()].map(without(CHAIN.HANDLE)),
+        ...sets.map(without(SET.HANDLE)),
+        ...rules.map(without(RULE.HANDLE, RULE.POSITION)),
+      ];
       const [own] = found;
       const flags = own && attributes(own.body, NFGENMSG).get(TABLE.FLAGS);
       const asleep = ((flags?.readUInt32BE(0) ?? 0) & DORMANT) !== 0;
@@ -125,7 +134,8 @@ export function openNftables(): Nftables {
         chains: [...chains.keys()],
         sets: setNames,
         asleep,
-        fingerprint: hash.digest('hex').slice(0, 32),
+        fingerprint: digestOf([...all, ...held]),
+        content: digestOf([...words, ...held]),
       };
     },
     counters: async (table) => {
@@ -141,6 +151,22 @@ export function openNftables(): Nftables {
       socket = undefined;
     },
   };
+}
+
+/** Attributes but these, which the kernel counts up. */
+const without =
+  (...handles: readonly number[]) =>
+  ({ body }: Message): string =>
+    JSON.stringify(
+      [...attributes(body, NFGENMSG)]
+        .filter(([key]) => !handles.includes(key))
+        .map(([key, value]) => [key, value.toString('hex')]),
+    );
+
+function digestOf(parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex').slice(0, 32);
 }
 
 function request(type: number, flags: number, names: readonly (readonly [number, string])[]): Encode {

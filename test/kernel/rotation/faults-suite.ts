@@ -12,14 +12,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiTarget, apiTarget, call } from '../../../lab/api-client.ts';
 import { type Capture, startCapture } from '../../../lab/capture/start.ts';
 import { killNode, startNode } from '../../../lab/nodes/lab.ts';
-import type { TrafficOptions } from '../../../lab/traffic/run.ts';
 import { startTraffic, type Traffic } from '../../../lab/traffic/start.ts';
 import { MESH } from '../../../operator/config/resource.ts';
 import { assertEncrypted, assertNoneLost, Mesh } from '../mesh/mesh.ts';
 import type { View } from '../mesh/view.ts';
 import { inject, livedAhead } from './faults.ts';
 import { CUTS, type Fault, scheduleOf, tell } from './schedule.ts';
-import { Speakers } from './speakers.ts';
 
 const NODES = ['n1', 'n2', 'n3'] as const;
 const CLUSTER_PREFIXES = '10.244.0.0/16,fd00:10:244::/48';
@@ -104,9 +102,9 @@ export function faultsSuite(view: View, schedules: number): void {
     async function rotateThrough(faults: readonly Fault[]): Promise<void> {
       generation += 1;
       await rotateTo(generation);
-      const speakers = new Speakers(mesh.lab, addTraffic);
-      const injected = inject(mesh.lab, faults, speakers);
-      await Promise.all([injected, speakers.speakUntil(injected)]);
+      const rebooted = new Set<string>();
+      const injected = inject(mesh.lab, faults, (node) => rebooted.add(node));
+      await Promise.all([injected, speakAgain(rebooted, injected)]);
       await assertWhole();
     }
 
@@ -136,8 +134,27 @@ export function faultsSuite(view: View, schedules: number): void {
       assertEncrypted(measured);
     }
 
-    async function addTraffic(options: TrafficOptions = {}): Promise<void> {
+    async function addTraffic(options: { readonly firstPort?: number } = {}): Promise<void> {
       traffic.push(await startTraffic(mesh.lab, { rate: RATE, firstPort: 25_000, ...options }));
+    }
+
+    /** Pods of a node that came up speak at once: its door was shut before it had a network. */
+    async function speakAgain(rebooted: Set<string>, injected: Promise<void>): Promise<void> {
+      let over = false;
+      const end = (): void => {
+        over = true;
+      };
+      void injected.then(end, end);
+      for (let firstPort = 30_000; !over; await sleep(50)) {
+        for (const node of rebooted) {
+          firstPort += 100;
+          // Where another node is down just now, there is nothing to bind to: then again in a moment.
+          await addTraffic({ firstPort }).then(
+            () => rebooted.delete(node),
+            () => undefined,
+          );
+        }
+      }
     }
 
     async function endTraffic(): Promise<void> {

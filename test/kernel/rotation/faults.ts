@@ -18,23 +18,18 @@ const PORT = 51_830;
 /** Milliseconds. */
 const ANSWER_WITHIN = 2000;
 
-export interface Reboots {
-  /** Before a node goes; waited for. */
-  goes(node: string): Promise<unknown>;
-  /** As soon as its agent was started. */
-  came(node: string): void;
-}
-
-/** Resolves when all of it is over. */
-export async function inject(lab: Lab, faults: readonly Fault[], reboots: Reboots): Promise<void> {
+/** Resolves when all of it is over. @param rebooted told of a node that came back, as soon as its agent was started */
+export async function inject(
+  lab: Lab,
+  faults: readonly Fault[],
+  rebooted: (node: string) => unknown,
+): Promise<void> {
   const began = performance.now();
   const inTurn = async (lane: readonly Fault[]): Promise<void> => {
     for (const fault of lane) {
       await sleep(Math.max(0, began + fault.at - performance.now()));
-      const isReboot = fault.kind.startsWith('node rebooted');
-      if (isReboot) await reboots.goes(fault.node);
       await happen(lab, fault);
-      if (isReboot) reboots.came(fault.node);
+      if (fault.kind.startsWith('node rebooted')) rebooted(fault.node);
     }
   };
   await Promise.all(lanes(faults).map(inTurn));

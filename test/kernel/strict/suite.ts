@@ -3,9 +3,10 @@
  * pod of another node. One boot for all of it, so these tests go on from each other, in this order.
  */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { agentPid, nodeNamed } from '../../../lab/nodes/agents.ts';
-import { killNode, startNode } from '../../../lab/nodes/lab.ts';
+import { bootNode, doorAtBoot, killNode, startNode } from '../../../lab/nodes/lab.ts';
 import { StrictMesh, type StrictOptions } from './mesh.ts';
 
 /** Takes away what only this driver has; of some of it the kernel tells nobody, and the agent sees it when it looks the next time. */
@@ -128,8 +129,29 @@ export function strictSuite(options: StrictOptions): void {
       assert.deepEqual(mesh.leaks(seen), []);
     });
 
+    it('a node that boots says nothing in clear, though its pods speak before its agent does', async () => {
+      await killNode(mesh.lab, 'n2', 'node');
+      await bootNode(mesh.lab, 'n2');
+      assert.deepEqual(mesh.leaks(await mesh.watch(() => sleep(500))), []);
+      await startNode(mesh.lab, 'n2');
+      await mesh.untilEncrypted();
+      await mesh.untilAllArrives();
+    });
+
+    it('the inverse: without what its disk has for that, they are seen', async () => {
+      await killNode(mesh.lab, 'n2', 'node');
+      await rm(doorAtBoot(mesh.lab, 'n2'));
+      await bootNode(mesh.lab, 'n2');
+      const seen = await mesh.watch(() => sleep(500));
+      assert.ok(mesh.leaks(seen, ['n2']).length > 0);
+      await startNode(mesh.lab, 'n2');
+      await mesh.untilEncrypted();
+      await mesh.untilAllArrives();
+    });
+
     it('a node that boots while the API is away shuts its door and comes back by what its disk knows', async () => {
       await killNode(mesh.lab, 'n2', 'node');
+      await rm(doorAtBoot(mesh.lab, 'n2'));
       await mesh.cutApi();
       await startNode(mesh.lab, 'n2');
       await mesh.until(({ door }) => door?.shut === true, 'n2');
