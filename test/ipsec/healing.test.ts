@@ -82,6 +82,19 @@ function later(seconds: number, of: Scene): Remedy {
 }
 
 describe('what is to be done for a link', () => {
+  it('the first session is sent by when the other end surely has it, and no other is begun meanwhile', () => {
+    const first = (more: Parameters<typeof session>[2]) => {
+      const { sa, states } = session(0, 10, more);
+      return remedyFor(scene({ link: link(false), sas: [[sa], []], states: [states, []] }));
+    };
+    const asked = first({ initiator: true });
+    assert.deepEqual([asked.way, asked.initiate], [wayTo(0), undefined]);
+    const answered = first({ initiator: false, age: 1 });
+    assert.deepEqual([answered.way, answered.initiate, answered.settled], [undefined, undefined, false]);
+    assert.deepEqual(first({ initiator: false, age: 1, bytes: 100 }).way, wayTo(0));
+    assert.deepEqual(first({ initiator: false, age: 2 }).way, wayTo(0));
+  });
+
   it('without a session the lower name initiates at once, the other after a while', () => {
     assert.equal(remedyFor(scene()).initiate, 0);
     assert.equal(remedyFor(scene({ link: link(false) })).initiate, undefined);

@@ -6,7 +6,8 @@
  * Both ends may initiate, one does: the node whose name is lower. The other does it when the first does not for a while, and whoever
  * started charon anew does it at once, because the other end does not know of that. A new session is always in the other slot than the
  * one that is sent by. Each end begins to send by it when the other end surely has it, and the old one is ended when nothing comes by it any
- * more: so nothing is lost, whoever is first.
+ * more: so nothing is lost, whoever is first. The same holds for the first session of all: until the other end surely has it, there is none
+ * to send by.
  */
 import type { WantedLink, Way } from './link.ts';
 import type { ChildSa, IkeSa } from './security.ts';
@@ -86,7 +87,9 @@ export function remedyFor(scene: Scene): Remedy {
     sessions.some((one) => one !== undefined),
   );
   const due = current !== undefined && ageOf(current) >= link.lifetime;
-  const wanted = current === undefined || (due && scene.sas[aside].length === 0);
+  // One that is not ripe yet is as good as none to send by, and as good as any to wait for.
+  const ripens = at === undefined && sessions.some((one) => one !== undefined);
+  const wanted = current === undefined ? !ripens : due && scene.sas[aside].length === 0;
   const attempt = wanted && mayInitiate(scene, memory, current !== undefined);
   const surplus = current === undefined ? NOTHING : surplusOf(scene, { memory, current, aside });
   const wait = Math.min(ATTEMPTS.first * 2 ** memory.attempts, ATTEMPTS.most);
@@ -132,11 +135,10 @@ type Sessions = readonly [Session | undefined, Session | undefined];
 function slotOf({ link, way, states }: Scene, sessions: Sessions): 0 | 1 | undefined {
   const now = way === undefined ? -1 : link.slots.findIndex(({ reqid }) => reqid === way.reqid);
   if (now !== 0 && now !== 1) {
-    if (sessions[0] === undefined || sessions[1] === undefined) {
-      return sessions[0] !== undefined ? 0 : sessions[1] !== undefined ? 1 : undefined;
-    }
-    // The elder: that one is ripe.
-    return youngerFirst(sessions[0], sessions[1]) < 0 ? 1 : 0;
+    const [a, b] = sessions.map((one) => (one !== undefined && isRipe(one) ? one : undefined));
+    if (a === undefined || b === undefined) return a !== undefined ? 0 : b !== undefined ? 1 : undefined;
+    // The elder: both ends have it for longer.
+    return youngerFirst(a, b) < 0 ? 1 : 0;
   }
   const other = now === 0 ? 1 : 0;
   const candidate = sessions[other];

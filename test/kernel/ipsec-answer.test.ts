@@ -1,0 +1,56 @@
+// kernel suite: kernels newest, memory 1G, timeout 300
+/** The end that answers has its states before the end that asked can have them: until that surely does, it sends nothing. */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DEFAULT_IPSEC } from '../../tunnels/ipsec/settings.ts';
+import { eventually, type Machine, Machines } from './ipsec/machines.ts';
+import { during } from './ipsec/traffic.ts';
+
+/** The answers of IKE_AUTH, by their type of exchange (RFC 7296, 3.1): 18 octets behind the UDP header's 8. */
+const LATE =
+  'table inet late { chain in { type filter hook input priority 0; udp sport 500 @th,208,8 35 drop; }; }';
+/** Milliseconds; charon tells the age of a session in whole seconds. */
+const SURELY = 1500;
+
+describe('IPsec, an answer that is late', function () {
+  this.timeout(90_000);
+  let machines: Machines;
+  const at = (number: number): Machine => machines.at(number - 1);
+  const set = (self: number) => at(self).set({ self, peers: [3 - self], generations: [7] });
+  const isEstablished = async (self: number) => (await at(self).observe())[0]?.lastHandshake !== undefined;
+
+  before(() => {
+    machines = new Machines(2, DEFAULT_IPSEC);
+  });
+  after(() => machines?.close());
+
+  it('is waited for by whoever sent it', async () => {
+    at(1).on(`nft '${LATE}'`);
+    await set(2);
+    await set(1);
+    await eventually(() => assert.match(at(2).on('ip xfrm state'), /^src/m));
+    const began = performance.now();
+    while (!(await isEstablished(2))) await sleep(50);
+    const waited = performance.now() - began;
+    assert.ok(waited >= SURELY, `sent by after ${Math.round(waited)} ms`);
+    assert.doesNotMatch(at(1).on('ip xfrm state'), /aead/, 'who asked has no keys yet');
+  });
+
+  it('comes, and both send by the one session', async () => {
+    at(1).on('nft delete table inet late');
+    await eventually(async () => assert.ok(await isEstablished(1)));
+    assert.equal(await isEstablished(2), true);
+    assert.deepEqual(
+      await during(
+        [
+          [1, '10.244.2.2'],
+          [2, '10.244.1.2'],
+        ],
+        2,
+      ),
+      [0, 0],
+    );
+    for (const machine of machines.all)
+      assert.equal(machine.on('ip xfrm state').match(/^src/gm)?.length, 2, machine.name);
+  });
+});
