@@ -133,15 +133,18 @@ export class DeviceState {
     const states = await xfrm.states((one) => one === id);
     const alive = await daemon.alive();
     this.#gone = !alive && this.#epoch !== undefined;
-    if (!look) {
-      await this.#policies.read(id);
-      if (alive) await this.#connections.read(daemon.client, generation);
-    }
     const known = this.#links.size > 0 || !alive;
-    const { links, locals } = known ? this.#known() : await findLinks(daemon.client, sessions);
+    if (!look || !known) await this.#policies.read(id);
+    if (!look && alive) await this.#connections.read(daemon.client, generation);
+    const { links, locals } = known ? this.#known() : await this.#found();
     const traffic = this.#traffic.take(states, locals);
     const context = { device: this.#name, generation, traffic, sessions };
     return links.map((link) => observationOf(link, context));
+  }
+
+  #found(): Promise<Whose> {
+    const { daemon, sessions } = this.#options;
+    return findLinks({ client: daemon.client, sessions, sentBy: this.#policies.sentBy() });
   }
 
   /** While nothing is sent to a peer, it is not established: what could be sent may come before the other end is ready. */

@@ -13,7 +13,7 @@ const IKE_PORT = 500;
 export interface ObservedLink {
   readonly publicKey: PublicKey;
   readonly reqids: readonly number[];
-  /** Request id of what is sent by; undefined: not known, so the youngest. */
+  /** Request id of what is sent by; undefined: nothing is. */
   readonly sentBy: number | undefined;
   /** Seconds until we replace a session; undefined: not known. */
   readonly lifetime: number | undefined;
@@ -38,7 +38,7 @@ export function observationOf(link: ObservedLink, context: ObservationContext): 
   const all = together(link.reqids.map((reqid) => traffic.get(reqid)));
   const { received, sent, inbound, outbound } = all;
   const established = inbound !== undefined && outbound !== undefined;
-  const sending = link.sentBy === undefined ? outbound : traffic.get(link.sentBy)?.outbound;
+  const sending = link.sentBy === undefined ? undefined : traffic.get(link.sentBy)?.outbound;
   const security = sending === undefined ? undefined : sessions.of(sending, link.lifetime);
   return {
     device,
@@ -54,8 +54,18 @@ export function observationOf(link: ObservedLink, context: ObservationContext): 
   };
 }
 
-/** For when nothing was wanted yet: whose the SAs are that a former agent left. */
-export async function findLinks(client: Vici, sessions: Sessions): Promise<Whose> {
+export interface Found {
+  readonly client: Vici;
+  readonly sessions: Sessions;
+  /** Request ids by which anybody is sent to. */
+  readonly sentBy: ReadonlySet<number>;
+}
+
+/**
+ * For when nothing was wanted yet: whose the SAs are that a former agent left. One that came while there was none, and that nothing is
+ * sent by, is not established yet.
+ */
+export async function findLinks({ client, sessions, sentBy }: Found): Promise<Whose> {
   const reqidsOf = new Map<PublicKey, Set<number>>();
   const locals = new Set<string>();
   const sas = await listSas(client);
@@ -68,11 +78,9 @@ export async function findLinks(client: Vici, sessions: Sessions): Promise<Whose
     for (const { reqid } of children) reqids.add(reqid);
     reqidsOf.set(key, reqids);
   }
-  const links = Array.from(reqidsOf, ([publicKey, reqids]) => ({
-    publicKey,
-    reqids: [...reqids],
-    sentBy: undefined,
-    lifetime: undefined,
-  }));
+  const links = Array.from(reqidsOf, ([publicKey, all]) => {
+    const way = [...all].find((reqid) => sentBy.has(reqid));
+    return { publicKey, reqids: way === undefined ? [] : [...all], sentBy: way, lifetime: undefined };
+  });
   return { links, locals };
 }

@@ -60,6 +60,14 @@ export class PolicyTable {
     return undefined;
   }
 
+  /** Request ids by which anybody is sent to now. */
+  sentBy(): ReadonlySet<number> {
+    const sending = [...this.#delta.actualEntries()].filter(
+      ([, { direction, strange }]) => direction === 'out' && !strange,
+    );
+    return new Set(sending.flatMap(([, { reqids }]) => reqids));
+  }
+
   /** All of them only when there are more or fewer than before, and now and then. */
   async read(id: number): Promise<void> {
     const count = await this.#xfrm.policyCount();

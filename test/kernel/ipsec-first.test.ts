@@ -1,5 +1,5 @@
 // kernel suite: kernels newest, memory 1G, timeout 300
-/** The end that answers has its states before the end that asked can have them: until that surely does, it sends nothing. */
+/** The first session of two nodes: a route may lead to it when packets that take it arrive, and no sooner. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DEFAULT_IPSEC } from '../../tunnels/ipsec/settings.ts';
@@ -12,19 +12,20 @@ const LATE =
 /** Milliseconds; charon tells the age of a session in whole seconds. */
 const SURELY = 1500;
 
-describe('IPsec, an answer that is late', function () {
+describe('IPsec, the first session', function () {
   this.timeout(90_000);
   let machines: Machines;
   const at = (number: number): Machine => machines.at(number - 1);
   const set = (self: number) => at(self).set({ self, peers: [3 - self], generations: [7] });
   const isEstablished = async (self: number) => (await at(self).observe())[0]?.lastHandshake !== undefined;
 
-  before(() => {
+  beforeEach(() => {
     machines = new Machines(2, DEFAULT_IPSEC);
   });
-  after(() => machines?.close());
+  afterEach(() => machines?.close());
 
-  it('is waited for by whoever sent it', async () => {
+  // The end that answers has its states before the end that asked can have them.
+  it('whoever answered waits until the answer has surely come', async () => {
     at(1).on(`nft '${LATE}'`);
     await set(2);
     await set(1);
@@ -34,9 +35,6 @@ describe('IPsec, an answer that is late', function () {
     const waited = performance.now() - began;
     assert.ok(waited >= SURELY, `sent by after ${Math.round(waited)} ms`);
     assert.doesNotMatch(at(1).on('ip xfrm state'), /aead/, 'who asked has no keys yet');
-  });
-
-  it('comes, and both send by the one session', async () => {
     at(1).on('nft delete table inet late');
     await eventually(async () => assert.ok(await isEstablished(1)));
     assert.equal(await isEstablished(2), true);
@@ -52,5 +50,20 @@ describe('IPsec, an answer that is late', function () {
     );
     for (const machine of machines.all)
       assert.equal(machine.on('ip xfrm state').match(/^src/gm)?.length, 2, machine.name);
+  });
+
+  it('that came while there was no agent is none until something is sent by it', async () => {
+    await set(2);
+    await at(2).kill();
+    await set(1);
+    await eventually(async () => assert.ok(await isEstablished(1)));
+    assert.match(at(2).on('ip xfrm state'), /aead/);
+    at(2).start();
+    assert.equal(await isEstablished(2), false);
+    await set(2);
+    await eventually(async () => assert.ok(await isEstablished(2)));
+    await at(2).kill();
+    at(2).start();
+    assert.equal(await isEstablished(2), true, 'what a former agent sent by');
   });
 });
