@@ -10,8 +10,12 @@ kernel=
 case " $* " in
   *ipsec*)
     sh test/setup/packages.sh charon-systemd=charon-systemd unshare=util-linux setpriv=util-linux taskset=util-linux \
-      /usr/lib/ipsec/plugins/libstrongswan-openssl.so=libstrongswan-standard-plugins
-    unshare --net ip link add probe type xfrm if_id 1 2>/dev/null || kernel=$(sh test/setup/kernel.sh | tail -n 1)
+      /usr/lib/ipsec/plugins/libstrongswan-openssl.so=libstrongswan-standard-plugins \
+      /usr/lib/ipsec/plugins/libstrongswan-error-notify.so=libcharon-extra-plugins
+    if ! unshare --net ip link add probe type xfrm if_id 1 2>/dev/null; then
+      sh test/setup/packages.sh /bin/busybox=busybox-static
+      kernel=$(sh test/setup/kernel.sh | tail -n 1)
+    fi
     ;;
 esac
 sh test/setup/node.sh
