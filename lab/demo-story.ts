@@ -7,6 +7,7 @@ import type { AgentStatus } from '../operator/status.ts';
 import type { CaptureReport } from './capture/start.ts';
 import { leftInNode } from './demo-leftovers.ts';
 import { type DemoOptions, Stage } from './demo-stage.ts';
+import { untilAgents } from './nodes/agents.ts';
 import { killNode, startNode, untilSettled } from './nodes/lab.ts';
 
 const OPENING = [
@@ -16,6 +17,9 @@ const OPENING = [
   'nodes. Each of their packets says "sheath-lab-marker": look for it. They are',
   'counted from when each flow has passed once in clear, to the very last.',
 ];
+
+/** Milliseconds. */
+const PATIENCE = 30_000;
 
 /** Who encrypts in the kernel, and who where that cannot. */
 const WHO = {
@@ -100,6 +104,7 @@ export class Demo {
   async #peerTable(): Promise<void> {
     const { narrator } = this.#stage.options;
     narrator.step('How n1 sees its peers: sheath peers');
+    await this.#untilCarried('n1');
     const status = await this.#stage.status('n1');
     const rows = status.peers.map((peer) => ({ seenBy: status.node, ...peer }));
     narrator.show(formatPeers(rows, this.#stage.view(status)).trimEnd().split('\n'), 0);
@@ -108,6 +113,15 @@ export class Demo {
       rows.length === 2 &&
         rows.every((row) => row.state === 'routed' && row.receivedBytes > 0 && row.sentBytes > 0),
     );
+  }
+
+  /** An agent looks at what its tunnels carried every few seconds. */
+  async #untilCarried(name: string): Promise<void> {
+    const { lab, options } = this.#stage;
+    const carried = ({ peers }: AgentStatus) =>
+      peers.every(({ receivedBytes, sentBytes }) => receivedBytes > 0 && sentBytes > 0);
+    const nodes = lab.topology.members.filter((node) => node.name === name);
+    await untilAgents(lab, carried, { patience: PATIENCE, nodes, signal: options.signal });
   }
 
   async #rotation(): Promise<void> {
